@@ -1,0 +1,16 @@
+// Package streamconn is the landing page of the module; it holds no code. The packages, in
+// the order in which to read them:
+//
+//   - [github.com/streamconn/streamconn/sqlconn]: connections to SQL databases, with typed and
+//     cached queries. Most programs begin and end here.
+//   - [github.com/streamconn/streamconn/connection]: what a connection is; kinds of your own,
+//     parameters and their precedence, sharing, Reset, cached reads.
+//   - [github.com/streamconn/streamconn/connection/conntest]: the conformance suite for kinds of your own.
+//   - [github.com/streamconn/streamconn/secrets]: the secrets.toml of Streamlit, mounted folders,
+//     values that do not print themselves, and Watch.
+//   - [github.com/streamconn/streamconn/cache]: get-or-compute with a TTL, which the others build on.
+//
+// The folder examples has a runnable program for each use; start with
+//
+//	go run ./examples/quickstart
+package streamconn
