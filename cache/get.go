@@ -1,0 +1,181 @@
+package cache
+
+import (
+	"context"
+	"reflect"
+)
+
+// Get gives what is stored under the key, if the policy allows to serve it, or else the result of
+// load, which is then stored.
+//
+// Of all calls for one key, one runs its load, the leader, on its own goroutine and with its own
+// context; the others wait, and get a copy of the result, or the same error. If the leader's context
+// ends and its load fails, another takes over. A call whose own context ends gets its
+// [context.Cause]. If the load panics, so does the leader, and the others get a [*PanicError].
+//
+// load should use the context that it is given, which tells calls that it makes in turn what they
+// must not wait for: see [ErrRecursive]. Its errors come back as they are.
+func Get[T any](ctx context.Context, s *Scope, k Key, p Policy, load func(context.Context) (T, error)) (T, error) {
+	if p.ttl() == 0 || !k.stable || s.cache.closed.Load() {
+		s.count(eventUncached)
+		return load(ctx)
+	}
+	copies := planOf(reflect.TypeFor[T]())
+	if copies.reason != "" && !p.Shared {
+		s.cache.warn(copies)
+		s.count(eventUncached)
+		return load(ctx)
+	}
+
+	pointer := reflect.TypeOf((*T)(nil))
+	if e, v := s.find(s.hashOf(pointer, k.text, k.args), pointer, k.text, k.args, &p); v == hit {
+		if value, ok := valueOf[T](e, p.Shared); ok {
+			return value, nil
+		}
+	}
+	return getSlowly(ctx, s, s.key(pointer, k), copies, p, load)
+}
+
+// getSlowly is the rest of Get, apart from it so that hits need not allocate what this does.
+func getSlowly[T any](
+	ctx context.Context, s *Scope, k key, copies *plan, p Policy, load func(context.Context) (T, error),
+) (T, error) {
+	var none T
+	find := func() (*entry, verdict) { return s.find(k.hash, k.pointer, k.text, k.args, &p) }
+	e, v := find()
+	for missed := false; ; {
+		var fl *flight
+		if v == miss {
+			if ctx.Err() != nil {
+				return none, context.Cause(ctx)
+			}
+			var leads bool
+			fl, leads, e, v = s.cache.flights.join(&k, find)
+			if fl != nil && !missed {
+				missed = true
+				s.count(eventMiss)
+			}
+			if leads {
+				return lead(ctx, s, fl, copies, &p, load)
+			}
+		}
+		switch v {
+		case hit, stale:
+			value, ok := valueOf[T](e, p.Shared)
+			if !ok {
+				s.count(eventUncached)
+				return load(ctx)
+			}
+			if v == stale {
+				s.count(eventStale)
+				refreshSoon(ctx, s, e, k, copies, p, load)
+			}
+			return value, nil
+		case negative:
+			s.count(eventNegative)
+			return none, e.err
+		}
+
+		if err := s.cache.flights.wait(ctx, fl); err != nil {
+			return none, err
+		}
+		switch fl.outcome {
+		case outcomeValue:
+			if value, ok := valueOf[T](fl.result, p.Shared); ok {
+				s.count(eventJoin)
+				return value, nil
+			}
+			fallthrough
+		case outcomeAlone:
+			s.count(eventUncached)
+			return load(ctx)
+		case outcomeError:
+			s.count(eventJoin)
+			return none, fl.err
+		case outcomeRetry:
+			e, v = find()
+		}
+	}
+}
+
+// lead runs the load of a flight, stores what it gives, and ends the flight whatever happens.
+func lead[T any](
+	ctx context.Context, s *Scope, fl *flight, copies *plan, p *Policy, load func(context.Context) (T, error),
+) (value T, err error) {
+	inner, stop := fl.run(ctx)
+	returned := false
+	defer func() {
+		var panicked any // stays nil for Goexit
+		if !returned {
+			s.count(eventLoadError)
+			fl.outcome, fl.err = outcomeError, errGoexit
+			if panicked = recover(); panicked != nil {
+				fl.err = newPanicError(panicked)
+			}
+		}
+		stop()
+		s.cache.flights.land(fl)
+		if panicked != nil {
+			panic(panicked)
+		}
+	}()
+	s.count(eventLoad)
+	value, err = load(inner)
+	if err != nil {
+		s.count(eventLoadError)
+		s.keepError(ctx, fl, copies, p, err)
+		var none T
+		value = none
+	} else {
+		keepValue(s, fl, copies, p, &value)
+	}
+	returned = true
+	return value, err
+}
+
+// keepError ends a flight with an error, and stores that if it counts as an answer.
+func (s *Scope) keepError(ctx context.Context, fl *flight, copies *plan, p *Policy, err error) {
+	if ctx.Err() != nil {
+		fl.outcome = outcomeRetry
+		return
+	}
+	fl.outcome, fl.err = outcomeError, err
+	if p.Negative > 0 && p.IsNegative != nil && p.IsNegative(err) {
+		e := s.newEntry(fl, copies, p, p.Negative, 0)
+		e.err = err
+		e.cost = entryOverhead + fl.key.cost()
+		s.cache.store(fl, e)
+	}
+}
+
+// keepValue ends a flight with a value, and stores that if it can be.
+func keepValue[T any](s *Scope, fl *flight, copies *plan, p *Policy, value *T) {
+	c := s.cache
+	e := s.newEntry(fl, copies, p, p.ttl(), p.Stale)
+	cost, fits := costOf(copies, value, c.maxCost()-entryOverhead-fl.key.cost())
+	if !fits {
+		s.count(eventTooLarge)
+		c.dropOlder(fl)
+		if !c.flights.withdraw(fl) {
+			return // nobody waits: spare the copy
+		}
+	}
+	e.cost = entryOverhead + fl.key.cost() + cost
+	own := new(T)
+	*own = *value
+	if !p.Shared && !copies.flat {
+		copied, ok := copyOf(copies, value)
+		if !ok {
+			s.count(eventUncached)
+			c.warn(copies)
+			c.dropOlder(fl)
+			return
+		}
+		*own = copied
+	}
+	e.value = own
+	fl.outcome, fl.result = outcomeValue, e
+	if fits {
+		c.store(fl, e)
+	}
+}

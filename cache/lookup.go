@@ -1,0 +1,84 @@
+package cache
+
+import (
+	"reflect"
+	"time"
+)
+
+// Lookup gives what is stored under a text and encoded arguments (see [MakeKey] and [AppendArg]), if
+// the policy allows to serve it as it is. It does nothing else: where it gives false, call [Get]
+// with the same parameters. A hit is counted, a miss is not: Get will.
+//
+// It is the fast path of reads. It does not allocate, apart from the copy that the caller gets;
+// neither args nor p escape, and both can be used again at once.
+func Lookup[T any](s *Scope, text string, args []byte, p *Policy) (T, bool) {
+	pointer := reflect.TypeOf((*T)(nil))
+	if e, v := s.find(s.hashOf(pointer, text, args), pointer, text, args, p); v == hit {
+		return valueOf[T](e, p.Shared)
+	}
+	var none T
+	return none, false
+}
+
+// find looks for the entry of a key, and tells what it is to this call. Hits are counted.
+func (s *Scope) find(hash uint64, pointer reflect.Type, text string, args []byte, p *Policy) (*entry, verdict) {
+	ttl := p.ttl()
+	if ttl == 0 {
+		return nil, miss
+	}
+	c := s.cache
+	stripe := stripeOf()
+	cell := &c.gate[stripe]
+	cell.entered.Add(1)
+	engine := c.engine.Load()
+	if engine == nil {
+		cell.others.Add(1)
+		return nil, miss
+	}
+	e := engine.get(hash)
+	v := s.judge(e, pointer, text, args, p, ttl)
+	if v != hit {
+		// The engine may have refused a newer one.
+		if e, v = s.findNew(e, v, hash, pointer, text, args, p, ttl); v != hit {
+			cell.others.Add(1)
+			return e, v
+		}
+	}
+	cell.hits.Add(1)
+	s.counters.hits[stripe].n.Add(1)
+	return e, hit
+}
+
+func (s *Scope) findNew(
+	old *entry, was verdict, hash uint64, pointer reflect.Type, text string, args []byte, p *Policy, ttl time.Duration,
+) (*entry, verdict) {
+	e := s.cache.window.get(hash)
+	if e == old {
+		return old, was
+	}
+	if v := s.judge(e, pointer, text, args, p, ttl); v != miss {
+		e.used.Store(true)
+		return e, v
+	}
+	return old, was
+}
+
+// judge is what an entry, possibly that of another key or nil, is to a call.
+func (s *Scope) judge(
+	e *entry, pointer reflect.Type, text string, args []byte, p *Policy, ttl time.Duration,
+) verdict {
+	if e == nil || !e.is(s, pointer, text, args) || e.plan.reason != "" && !p.Shared {
+		return miss
+	}
+	return e.judge(s, p, ttl)
+}
+
+// valueOf gives a caller what is in an entry: its own copy, unless it is shared. It
+// fails if there is something in it that cannot be copied.
+func valueOf[T any](e *entry, shared bool) (T, bool) {
+	stored := e.value.(*T)
+	if shared || e.plan.flat {
+		return *stored, true
+	}
+	return copyOf(e.plan, stored)
+}
