@@ -1,0 +1,92 @@
+package connection
+
+import (
+	"fmt"
+
+	"github.com/streamconn/streamconn/secrets"
+)
+
+// sources is where a connect finds its parameters, as everything is at that moment.
+type sources struct {
+	places
+	version uint64 // the store's
+	problem error  // why the store could not be read anew; it keeps its last good values
+}
+
+// store is the secrets that the connection reads.
+func (t *trunk) store() (*secrets.Store, error) {
+	if t.cfg.store != nil {
+		return t.cfg.store, nil
+	}
+	return t.cfg.registry.secrets()
+}
+
+// configured looks at the secrets, which it has read again if a file has changed, and at the environment.
+func (t *trunk) configured() (sources, error) {
+	store, err := t.store()
+	if err != nil {
+		return sources{}, err
+	}
+	s := sources{problem: store.Refresh()}
+	s.version = store.Version()
+	s.given, s.environ = t.cfg.given, t.cfg.environ
+	s.header = "[connections." + t.name + "]"
+	s.top = func(key string) (any, bool) {
+		v, ok := store.Lookup(key)
+		if _, isTable := v.(map[string]any); isTable {
+			return nil, false // tables are no variables
+		}
+		return v, ok
+	}
+	switch v, ok := store.Lookup("connections", t.name); section := v.(type) {
+	case map[string]any:
+		s.section = section
+	default:
+		if ok {
+			return s, fmt.Errorf("connections.%s in the secrets is %s, not a section; write [connections.%s] above its keys", t.name, typeName(v), t.name)
+		}
+	}
+	return s, nil
+}
+
+// storeChangedSince tells whether the secrets have changed since that version of them.
+func (t *trunk) storeChangedSince(version uint64) bool {
+	store, err := t.store()
+	return err == nil && store.Version() != version
+}
+
+// unconfigured is configured for clients that have no parameters.
+func unconfigured() (sources, error) {
+	none := func(string) (string, bool) { return "", false }
+	return sources{places: places{
+		header:  "no section",
+		top:     func(string) (any, bool) { return nil, false },
+		environ: none,
+	}}, nil
+}
+
+// asked asks the same questions again.
+func (s *sources) asked(before []answer) []answer {
+	now := make([]answer, len(before))
+	for i, a := range before {
+		now[i].question = a.question
+		now[i].found, now[i].ok = s.find(a.name, a.env)
+	}
+	return now
+}
+
+// markOf is the mark of what was answered.
+func markOf(asked []answer) mark {
+	var encoded []byte
+	for _, a := range asked {
+		encoded = appendText(encoded, a.name)
+		if !a.ok {
+			encoded = append(encoded, 0)
+			continue
+		}
+		// What has no stable form can only have been given in code, and code does not change:
+		// then the part that could be encoded will do.
+		encoded, _ = appendContent(append(encoded, 1), a.value)
+	}
+	return hmacOf(encoded)
+}

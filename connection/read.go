@@ -1,0 +1,170 @@
+package connection
+
+import (
+	"context"
+	"time"
+
+	"github.com/streamconn/streamconn/cache"
+)
+
+// Read is a cached read: the result of load, kept under key for ttl. The next Read of that key
+// gets it without running load, for as long as it is younger than its ttl and nothing has
+// ended it: [Write], [Clear], changed parameters, Close. However many ask at once, one load
+// runs; the others wait for it, each on its own context.
+//
+// The key belongs to this connection, to a view's identity, and to V; it is a text, or the [Key] of
+// several parts. A ttl of 0 bypasses the cache, [cache.Forever] never expires, [cache.Default]
+// is the connection's own. What a caller gets is its own copy, which it may change.
+//
+// load must only read: it is tried again after faults that pass (see [Retry]), with a client
+// that stays open while it runs. It should use the context that it is given, and its errors come
+// back as they are. They are not cached.
+func Read[T, V any, K string | cache.Key](
+	ctx context.Context, c Connection[T], key K, ttl time.Duration, load func(ctx context.Context, client T) (V, error),
+) (V, error) {
+	var k cache.Key
+	switch key := any(key).(type) {
+	case cache.Key:
+		k = key
+	case string:
+		k = cache.KeyOf(key)
+	}
+	return Load(ctx, c, k, cache.Policy{TTL: ttl}, load)
+}
+
+// Load is [Read] with all of a [cache.Policy]: stale results while a new one is loaded,
+// results that are shared instead of copied, errors that count as results. For those who
+// write kinds of connections. A TTL of [cache.Default] is the connection's own.
+// Policy.Transient adds to the errors that are worth another try.
+func Load[T, V any](
+	ctx context.Context, c Connection[T], key cache.Key, p cache.Policy, load func(ctx context.Context, client T) (V, error),
+) (V, error) {
+	s := c.base()
+	if err := s.usable(); err != nil {
+		var none V
+		return none, s.wrap("read", err)
+	}
+	p.Transient = s.transient(p.Transient)
+	tries := &tries[T, V]{state: s, from: leaserOf(c), transient: p.Transient, load: load}
+	tries.reading = s.prepare()
+	if tries.reading == nil {
+		return tries.run(ctx)
+	}
+	if p.TTL == cache.Default {
+		p.TTL = tries.reading.ttl
+		if p.TTL == cache.Default {
+			s.tellForever()
+		}
+	}
+	return cache.Get(ctx, tries.reading.scope, key, p, tries.run)
+}
+
+// Lookup is the part of [Load] that finds what is kept, and does nothing else: it neither
+// connects nor loads. text and args are the parts of a [cache.Key]. It does not allocate.
+func Lookup[V any](c Any, text string, args []byte, p *cache.Policy) (V, bool) {
+	r := c.base().current()
+	if r == nil {
+		var none V
+		return none, false
+	}
+	if p.TTL == cache.Default {
+		own := *p
+		own.TTL = r.ttl
+		return cache.Lookup[V](r.scope, text, args, &own)
+	}
+	return cache.Lookup[V](r.scope, text, args, p)
+}
+
+// tries is one read from a source that may fail for a while.
+type tries[T, V any] struct {
+	*state
+	from      leaser[T]
+	reading   *reading // nil: not cached
+	transient func(error) bool
+	load      func(context.Context, T) (V, error)
+}
+
+func (t *tries[T, V]) run(ctx context.Context) (v V, err error) {
+	note := func() { t.retries.Add(1) }
+	err = t.cfg.retry.do(ctx, t.transient, note, func() (err error) {
+		v, err = t.once(ctx)
+		return err
+	})
+	if err != nil {
+		var none V
+		return none, err
+	}
+	return v, nil
+}
+
+func (t *tries[T, V]) once(ctx context.Context) (V, error) {
+	l, err := t.from.borrow(ctx)
+	if err != nil {
+		var none V
+		return none, err
+	}
+	defer l.back()
+	if t.reading != nil && t.reading.mark != l.of.mark {
+		// The parameters changed after this read had found its place in the cache: what it
+		// loads now must not be kept there.
+		t.all.Bump()
+	}
+	v, err := t.load(ctx, l.client)
+	l.note(err)
+	return v, err
+}
+
+// transient joins the opinions about errors that pass: what the error says of itself decides,
+// then it is enough for one to think so of the library, the caller, the kind and the user.
+func (s *state) transient(of func(error) bool) func(error) bool {
+	return func(err error) bool {
+		if passes, said := saysTransient(err); said {
+			return passes
+		}
+		return isTransient(err) || of != nil && of(err) ||
+			s.kindTransient != nil && s.kindTransient(err) || s.cfg.transient != nil && s.cfg.transient(err)
+	}
+}
+
+// Clear ends what is cached of the connection, and of every view of it; of a view, what is
+// cached for its identity. Reads under way are not kept.
+func Clear(c Any) {
+	s := c.base()
+	switch {
+	case s.anonymous: // has read nothing
+		return
+	case s.identity == "":
+		s.all.Bump()
+		return
+	}
+	s.drop(func(cache.Info) bool { return true })
+}
+
+// ClearText ends the cached reads whose key has this text, whatever their types and identities:
+// with args, as [cache.Key] has them, only those; with nil, with any arguments. For those who write kinds.
+func ClearText(c Any, text string, args []byte) {
+	c.base().drop(func(i cache.Info) bool {
+		return i.Text == text && (args == nil || string(i.Args) == string(args))
+	})
+}
+
+// drop ends the entries of this state's identity, or of the whole connection, that match.
+func (s *state) drop(match func(cache.Info) bool) {
+	c := s.cache()
+	if c == nil { // closed
+		return
+	}
+	prefix := s.scopePrefix()
+	c.Drop(func(i cache.Info) bool {
+		return len(i.Scope) >= len(prefix)+len(mark{}) && i.Scope[:len(prefix)] == prefix &&
+			(s.identity == "" || i.Scope[len(prefix)+len(mark{}):] == s.identity) && match(i)
+	})
+}
+
+// Again runs try until it succeeds, fails for good, or the connection's [Retry] has run out: for
+// those who write kinds, and know that what try does can be done again. Only transient decides what
+// is worth another try.
+func Again(ctx context.Context, c Any, transient func(error) bool, try func() error) error {
+	s := c.base()
+	return s.cfg.retry.do(ctx, transient, func() { s.retries.Add(1) }, try)
+}
