@@ -1,0 +1,5 @@
+//go:build !race
+
+package sqlconn_test
+
+const raceDetector = false

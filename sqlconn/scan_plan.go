@@ -1,0 +1,331 @@
+package sqlconn
+
+import (
+	"database/sql"
+	"encoding"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/streamconn/streamconn/internal/nearest"
+)
+
+// scanPlan says where the columns of a result go in a value of one type. It is
+// immutable and shared by all scanners of that type and those columns.
+type scanPlan struct {
+	form      rowForm
+	columns   []columnPlan
+	pointers  [][]int // embedded pointers on the way to a column, the outer ones first
+	usesTypes bool    // a column is read by its database type
+	err       error   // why such a result does not fit the type
+}
+
+type rowForm uint8
+
+const (
+	rowStruct  rowForm = iota
+	rowPointer         // *struct
+	rowMap             // map[string]any
+	rowScalar          // one column
+)
+
+type columnPlan struct {
+	field string // for errors: "Owner.Pet", or the type itself
+	typ   reflect.Type
+	index []int // of the field, nil for the value itself
+	set   cellSetter
+}
+
+// dest returns what sql.Rows.Scan writes to.
+func (c *columnPlan) dest(field reflect.Value, databaseType string) any {
+	switch p := field.Addr().Interface(); {
+	case c.set == nil:
+		return p
+	case c.typ == timeType:
+		return (*timeDest)(p.(*time.Time))
+	default:
+		return &setterDest{c.set, field, databaseType}
+	}
+}
+
+type scanPlanKey struct {
+	typ     reflect.Type
+	columns string
+}
+
+// Plans of types that are made at run time, and columns that are named by
+// users' data, must not fill the memory.
+var scanPlans = planCache[scanPlanKey, *scanPlan]{limit: 512}
+
+func scanPlanFor(t reflect.Type, columns []string) *scanPlan {
+	names := make([]byte, 0, 256)
+	for _, column := range columns { // with its length, so that no two lists look alike
+		names = append(binary.AppendUvarint(names, uint64(len(column))), column...)
+	}
+	key := scanPlanKey{t, string(names)}
+	if plan, found := scanPlans.get(key); found {
+		return plan
+	}
+	plan := &scanPlan{}
+	if err := plan.build(t, columns); err != nil {
+		plan = &scanPlan{err: err}
+	}
+	return scanPlans.put(key, plan)
+}
+
+func (p *scanPlan) build(t reflect.Type, columns []string) error {
+	switch {
+	case t.Kind() == reflect.Map && t.Key().Kind() == reflect.String && t.Elem() == anyType:
+		p.form, p.usesTypes = rowMap, true
+		if t.Key() != reflect.TypeFor[string]() {
+			return fmt.Errorf("%v cannot hold rows: its keys have to be of type string", t)
+		}
+		for i, name := range columns {
+			if first := slices.Index(columns, name); first != i {
+				return fmt.Errorf("columns %d and %d are both named %q, which a map holds once: rename one of them with AS", first+1, i+1, name)
+			}
+			p.columns = append(p.columns, columnPlan{field: t.String(), typ: anyType})
+		}
+		return nil
+	case isRowStruct(t):
+		p.form = rowStruct
+		return p.buildStruct(t, columns)
+	case t.Kind() == reflect.Pointer && isRowStruct(t.Elem()):
+		p.form = rowPointer
+		return p.buildStruct(t.Elem(), columns)
+	}
+	p.form = rowScalar
+	if len(columns) != 1 {
+		return fmt.Errorf("%v holds one column, and there are %d (%s): select one, or use a struct", t, len(columns), quotedNames(columns))
+	}
+	set, err := setterFor(t, 0)
+	if err != nil {
+		return fmt.Errorf("column %q: %w", columns[0], err)
+	}
+	p.usesTypes = readsTypes(t)
+	p.columns = []columnPlan{{field: t.String(), typ: t, set: set}}
+	return nil
+}
+
+func (p *scanPlan) buildStruct(t reflect.Type, columns []string) error {
+	fields := columnFieldsOf(t)
+	taken := make(map[string]int, len(columns))
+	for i, name := range columns {
+		field, err := fields.find(t, i, name)
+		if err != nil {
+			return err
+		}
+		if first, found := taken[field.path]; found {
+			return fmt.Errorf("columns %d and %d (%q and %q) both go to %s: rename one of them with AS, or leave it out", first+1, i+1, columns[first], name, field.path)
+		}
+		taken[field.path] = i
+		set, err := setterFor(field.typ, 0)
+		if err != nil {
+			return fmt.Errorf("column %q: %w (%s)", name, err, field.path)
+		}
+		p.usesTypes = p.usesTypes || readsTypes(field.typ)
+		p.columns = append(p.columns, columnPlan{field: field.path, typ: field.typ, index: field.index, set: set})
+		for _, pointer := range field.pointers {
+			if !slices.ContainsFunc(p.pointers, func(index []int) bool { return slices.Equal(index, pointer) }) {
+				p.pointers = append(p.pointers, pointer)
+			}
+		}
+	}
+	return nil
+}
+
+// isRowStruct tells a struct of fields from one that is a single value.
+func isRowStruct(t reflect.Type) bool {
+	if t.Kind() != reflect.Struct || reflect.PointerTo(t).Implements(scannerType) {
+		return false
+	}
+	// time.Time, big.Int and the like show no fields. A row may have
+	// UnmarshalText as well, from an embedded time.Time for instance.
+	for i := range t.NumField() {
+		if f := t.Field(i); f.IsExported() && !f.Anonymous {
+			return true
+		}
+	}
+	return !reflect.PointerTo(t).Implements(textUnmarshalerType)
+}
+
+// rowField is a field that a column can go to.
+type rowField struct {
+	name     string // the column's: of the tag, or of the field in snake case
+	goName   string
+	path     string // "Owner.Pet"
+	typ      reflect.Type
+	index    []int
+	pointers [][]int // embedded pointers that lead to it
+	tagged   bool
+	hidden   bool // it has a tag, but cannot be set
+}
+
+type rowFields []rowField
+
+// columnFieldsOf lists the fields of a struct that columns can go to. Those of
+// embedded structs, and of pointers to them, count as its own; where names
+// collide, Go's rules decide, as they do in encoding/json: the outer field
+// wins, then the one with a tag, else neither can be meant.
+//
+// A field is named by its tag, `db:"name"`, or else in snake case: UserID is
+// user_id. A column that is no field's name is compared without regard to case,
+// also with the field's name in Go. A tag of "-" leaves the field out. An
+// embedded struct with a tag, or that is a single value like time.Time, is a
+// field and not opened.
+func columnFieldsOf(t reflect.Type) rowFields {
+	var fields rowFields
+	collectFields(t, t.Name(), nil, nil, []reflect.Type{t}, &fields)
+	return fields
+}
+
+func collectFields(t reflect.Type, path string, index []int, pointers [][]int, within []reflect.Type, to *rowFields) {
+	for i := range t.NumField() {
+		f := t.Field(i)
+		tag, tagged := f.Tag.Lookup("db")
+		tag, _, _ = strings.Cut(tag, ",")
+		if tag == "-" {
+			continue
+		}
+		tagged = tagged && tag != ""
+		here := append(slices.Clone(index), i)
+		inner := f.Type
+		if inner.Kind() == reflect.Pointer {
+			inner = inner.Elem()
+		}
+		if f.Anonymous && !tagged && isRowStruct(inner) {
+			through := pointers
+			if f.Type.Kind() == reflect.Pointer {
+				if !f.IsExported() || slices.Contains(within, inner) {
+					continue // cannot be set, or leads back to itself
+				}
+				through = append(slices.Clone(pointers), here)
+			}
+			collectFields(inner, path+"."+f.Name, here, through, append(slices.Clone(within), inner), to)
+			continue
+		}
+		if !f.IsExported() && !tagged {
+			continue
+		}
+		name := tag
+		if !tagged {
+			name = snakeCase(f.Name)
+		}
+		*to = append(*to, rowField{
+			name: name, goName: f.Name, path: strings.TrimPrefix(path+"."+f.Name, "."), typ: f.Type,
+			index: here, pointers: pointers, tagged: tagged, hidden: !f.IsExported(),
+		})
+	}
+}
+
+// find returns the field that column i goes to.
+func (fields rowFields) find(t reflect.Type, i int, column string) (*rowField, error) {
+	if column == "" {
+		return nil, fmt.Errorf("column %d has no name, by which to find its field in %v: name it with AS", i+1, t)
+	}
+	field, err := fields.match(func(f *rowField) bool { return f.name == column })
+	if field == nil && err == nil {
+		field, err = fields.match(func(f *rowField) bool {
+			return strings.EqualFold(f.name, column) || !f.tagged && strings.EqualFold(f.goName, column)
+		})
+	}
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("column %q: %w", column, err)
+	case field == nil:
+		return nil, fmt.Errorf("column %q has no field in %v%s: add one with the tag `db:%q`, or leave the column out", column, t, fields.nearest(column), column)
+	case field.hidden:
+		return nil, fmt.Errorf("column %q cannot go to %s, which is not exported", column, field.path)
+	}
+	return field, nil
+}
+
+// match returns the one field that Go's rules choose among those that fit.
+func (fields rowFields) match(fits func(*rowField) bool) (*rowField, error) {
+	var best *rowField
+	tie := false
+	for i := range fields {
+		f := &fields[i]
+		if !fits(f) {
+			continue
+		}
+		switch {
+		case best == nil, len(f.index) < len(best.index), len(f.index) == len(best.index) && f.tagged && !best.tagged:
+			best, tie = f, false
+		case len(f.index) == len(best.index) && f.tagged == best.tagged:
+			tie = true
+		}
+	}
+	if tie {
+		return nil, fmt.Errorf("%s and another field fit equally well: tell them apart by `db` tags", best.path)
+	}
+	return best, nil
+}
+
+func (fields rowFields) nearest(column string) string {
+	names := make([]string, len(fields))
+	for i, f := range fields {
+		names[i] = f.name
+	}
+	near := nearest.Name(column, names)
+	if near == "" {
+		return ""
+	}
+	return fmt.Sprintf(" (the nearest is %q, %s)", near, fields[slices.Index(names, near)].path)
+}
+
+// snakeCase turns a Go name into a column's: UserID into user_id, HTTPServer
+// into http_server, UserIDs into user_ids.
+func snakeCase(name string) string {
+	runes := []rune(name)
+	var b strings.Builder
+	for i, r := range runes {
+		if i > 0 && unicode.IsUpper(r) && runes[i-1] != '_' && (!unicode.IsUpper(runes[i-1]) || startsWord(runes[i+1:])) {
+			b.WriteByte('_')
+		}
+		b.WriteRune(unicode.ToLower(r))
+	}
+	return b.String()
+}
+
+// startsWord tells whether a capital among capitals, with rest behind it, is the
+// first letter of a word: small letters follow, and not only the s of a plural.
+func startsWord(rest []rune) bool {
+	if len(rest) == 0 || !unicode.IsLower(rest[0]) {
+		return false
+	}
+	plural := rest[0] == 's' && (len(rest) == 1 || unicode.IsUpper(rest[1]))
+	return !plural
+}
+
+func quotedNames(names []string) string {
+	const most = 8
+	var b strings.Builder
+	for i, name := range names {
+		if i == most {
+			b.WriteString(", …")
+			break
+		}
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		fmt.Fprintf(&b, "%q", name)
+	}
+	return b.String()
+}
+
+var (
+	anyType             = reflect.TypeFor[any]()
+	timeType            = reflect.TypeFor[time.Time]()
+	bytesType           = reflect.TypeFor[[]byte]()
+	rawBytesType        = reflect.TypeFor[sql.RawBytes]()
+	scannerType         = reflect.TypeFor[sql.Scanner]()
+	textUnmarshalerType = reflect.TypeFor[encoding.TextUnmarshaler]()
+)
+
+var errTypeHoldsNoColumn = errors.New("cannot hold a column")
