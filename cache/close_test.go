@@ -66,7 +66,7 @@ func TestCloseWaitsForThoseInsideTheEngine(t *testing.T) {
 			_ = s.cache.Close()
 			close(closed)
 		}()
-		time.Sleep(time.Hour)
+		time.Sleep(time.Second)
 		select {
 		case <-closed:
 			t.Error("it has not waited")

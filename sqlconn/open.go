@@ -95,21 +95,36 @@ func readTarget(p *connection.Params) (target, error) {
 	if err != nil {
 		return target{}, err
 	}
-	var environment []string
+	var urlEnv []string
 	if variable != "" {
-		environment = []string{variable}
+		urlEnv = append(urlEnv, variable)
 	}
-	add(partURL, environment...)
+	add(partURL, urlEnv...)
 	for _, part := range []string{partDialect, partDriver, partUsername, partPassword, partHost, partPort, partDatabase, partQuery} {
 		add(part)
 	}
 	t, err := mergeParts(given)
-	if errors.Is(err, errNoTarget) {
-		// Nothing was given: say where was looked, and whether something looks like a slip.
-		_, missing := p.String(partURL, environment...)
-		return t, fmt.Errorf("%w: %w", missing, err)
+	parts, isMissing := errors.AsType[*missingPartsError](err)
+	switch {
+	case errors.Is(err, errNoTarget):
+		_, missing := p.String(partURL, urlEnv...)
+		err = errors.Join(err, missing)
+	case isMissing:
+		err = whereLooked(p, err, parts.parts...)
 	}
 	return t, err
+}
+
+// whereLooked adds to the error of missing parts where each was looked for, and whether a key
+// there looks like a slip.
+func whereLooked(p *connection.Params, err error, parts ...string) error {
+	errs := []error{err}
+	for _, part := range parts {
+		if _, missing := p.String(part); missing != nil {
+			errs = append(errs, missing)
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // readEngine collects the settings of create_engine_kwargs; those beside the others go before those in the table.

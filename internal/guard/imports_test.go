@@ -58,6 +58,7 @@ func checkImports(path string, imports, testImports []string) []string {
 			switch {
 			case to == path: // its external tests import the package itself
 			case slices.Contains(allowed, to), slices.Contains(also, to):
+			case example && strings.HasPrefix(to, path+"/"): // a package of its own
 			case example && public(to) && (where == "its tests" || !forTests(to)):
 			case forTests(to) && where != "its tests":
 				wrong = append(wrong, fmt.Sprintf("%s imports %s, which is for tests", path, to))
