@@ -69,9 +69,9 @@ func newBare(b *testing.B) *bareCache {
 	return bare
 }
 
-func (c *bareCache) get(b *testing.B, i int) {
+func (c *bareCache) get(tb testing.TB, i int) {
 	if _, ok := c.cache.Get(c.keys[i%benchKeys]); !ok {
-		b.Fatal("the bare cache has lost a key")
+		tb.Fatal("the bare cache has lost a key")
 	}
 }
 
@@ -92,10 +92,10 @@ func fill[T any](b *testing.B, s *Scope, keys []string, args []byte, p Policy, v
 	}
 }
 
-func lookup[T any](b *testing.B, s *Scope, text string, args []byte, p *Policy) T {
+func lookup[T any](tb testing.TB, s *Scope, text string, args []byte, p *Policy) T {
 	v, ok := Lookup[T](s, text, args, p)
 	if !ok {
-		b.Fatal("missed")
+		tb.Fatal("missed")
 	}
 	return v
 }

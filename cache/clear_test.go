@@ -30,18 +30,18 @@ func during(t *testing.T, s *Scope, p Policy, loaded int, act func()) int {
 
 func TestDefect07_ClearWhileLoadingIsNotUndone(t *testing.T) {
 	t.Parallel()
-	var writes Epoch
-	for name, end := range map[string]func(*Scope){
-		"Clear": func(s *Scope) { s.cache.Clear() },
-		"Bump":  func(*Scope) { writes.Bump() },
-		"Drop": func(s *Scope) {
+	for name, end := range map[string]func(*testing.T, *Scope){
+		"Clear": func(_ *testing.T, s *Scope) { s.cache.Clear() },
+		"Bump":  func(_ *testing.T, s *Scope) { s.epochs[0].Bump() },
+		"Drop": func(t *testing.T, s *Scope) {
 			equal(t, "what Drop says", s.cache.Drop(func(i Info) bool { return i.Text == "k" }), 1)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := scope(t, &writes)
+			t.Parallel()
+			s := scope(t, new(Epoch))
 			old := during(t, s, forever, 1, func() {
-				end(s)
+				end(t, s)
 				// A call that comes now does not join the outdated load, and what it gets stays.
 				equal(t, "the value of a later call", get(t, s, "k", forever, value(2)), 2)
 			})

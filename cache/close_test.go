@@ -66,7 +66,7 @@ func TestCloseWaitsForThoseInsideTheEngine(t *testing.T) {
 			_ = s.cache.Close()
 			close(closed)
 		}()
-		time.Sleep(time.Second)
+		elapse(time.Second)
 		select {
 		case <-closed:
 			t.Error("it has not waited")
@@ -150,7 +150,7 @@ func TestCloseStopsTheSweep(t *testing.T) {
 		s := scope(t)
 		get(t, s, "k", oneSecond, value(1))
 		_ = s.cache.Close()
-		time.Sleep(10 * sweepEvery)
+		elapse(10 * sweepEvery)
 		equal(t, "whether the timer is set", s.cache.sweep.Stop(), false)
 	})
 }

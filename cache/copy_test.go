@@ -69,7 +69,7 @@ type (
 	}
 	locked struct {
 		Shown int
-		mu    sync.Mutex
+		_     sync.Mutex
 	}
 	// amount has no exported field, as decimals have.
 	amount struct {
@@ -149,8 +149,16 @@ func TestCopiesAreEqualAndShareNothing(t *testing.T) {
 		K map[string]any
 		L big.Int
 		M *big.Float
-	}{[]int{1}, []int32{1}, []int64{1}, []float64{1}, new(true), new(1), new(int32(1)), new(int64(1)), new(1.5),
-		[]any{1}, map[string]any{"a": 1}, *big.NewInt(1 << 62), big.NewFloat(1.5)})
+	}{
+		[]int{1},
+		[]int32{1},
+		[]int64{1},
+		[]float64{1},
+		new(true), new(1), new(int32(1)), new(int64(1)), new(1.5),
+		[]any{1},
+		map[string]any{"a": 1},
+		*big.NewInt(1 << 62), big.NewFloat(1.5),
+	})
 	testCopy(t, "flat rows", []flatRow{{ID: 1, Person: "jerry", Born: time.Unix(1, 0)}})
 	testCopy(t, "clones", holder{cloner{1, []int{1}}, []cloner{{2, []int{2}}}, &pointerCloner{3, []int{3}}, pointerCloner{4, []int{4}}})
 	testCopy(t, "nil clones", holder{Many: []cloner{}})
@@ -313,8 +321,9 @@ func TestCallersOwnWhatTheyGet(t *testing.T) {
 			wg.Go(func() {
 				for range 10 {
 					rows := ask()
-					if *rows[0].Note != "likes water" || rows[1].Tags[0] != "small" || rows[2].ID != 2 {
+					if rows[0].Note == nil || *rows[0].Note != "likes water" || rows[1].Tags[0] != "small" || rows[2].ID != 2 {
 						t.Errorf("someone changed it: %+v", rows)
+						return
 					}
 					*rows[0].Note, rows[1].Tags[0], rows[2].ID = "spoiled", "spoiled", -1
 					rows[0] = deepRow{}
@@ -392,7 +401,7 @@ func TestFollowersOfAnUncopyableResultLoadTheirOwn(t *testing.T) {
 			wg.Go(func() {
 				v, err := Get(t.Context(), s, KeyOf("k"), forever, func(context.Context) (any, error) {
 					loads.Add(1)
-					time.Sleep(time.Second)
+					elapse(time.Second)
 					return make(chan int), nil
 				})
 				if v == nil || err != nil {
@@ -417,7 +426,7 @@ func TestFollowersOfATooLargeResultShareItsLoad(t *testing.T) {
 			wg.Go(func() {
 				v, err := Get(t.Context(), s, KeyOf("k"), forever, func(context.Context) ([]byte, error) {
 					loads.Add(1)
-					time.Sleep(time.Second)
+					elapse(time.Second)
 					return make([]byte, 1<<20), nil
 				})
 				if len(v) != 1<<20 || err != nil {

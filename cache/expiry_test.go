@@ -13,9 +13,9 @@ func TestResultExpiresExactlyAtItsTTL(t *testing.T) {
 		s := scope(t)
 		var src source
 		get(t, s, "k", oneSecond, src.load)
-		time.Sleep(time.Second - 1)
+		elapse(time.Second - 1)
 		equal(t, "the value just before", get(t, s, "k", oneSecond, src.load), 1)
-		time.Sleep(1)
+		elapse(1)
 		equal(t, "the value at the TTL", get(t, s, "k", oneSecond, src.load), 2)
 	})
 }
@@ -24,7 +24,7 @@ func TestAgeCountsFromTheEndOfTheLoad(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := scope(t)
-		during(t, s, oneSecond, 1, func() { time.Sleep(time.Minute) })
+		during(t, s, oneSecond, 1, func() { elapse(time.Minute) })
 		equal(t, "the value", get(t, s, "k", oneSecond, value(2)), 1)
 	})
 }
@@ -34,9 +34,9 @@ func TestHitsDoNotExtendTheTTL(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := scope(t)
 		get(t, s, "k", oneSecond, value(1))
-		time.Sleep(900 * time.Millisecond)
+		elapse(900 * time.Millisecond)
 		get(t, s, "k", oneSecond, value(2))
-		time.Sleep(900 * time.Millisecond)
+		elapse(900 * time.Millisecond)
 		equal(t, "the value", get(t, s, "k", oneSecond, value(3)), 3)
 	})
 }
@@ -46,7 +46,7 @@ func TestOldValueOfForeverReaderIsNotGivenToReaderWithTTL(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := scope(t)
 		get(t, s, "k", forever, value(1))
-		time.Sleep(2 * time.Second)
+		elapse(2 * time.Second)
 		if _, ok := Lookup[int](s, "k", nil, &oneSecond); ok {
 			t.Error("Lookup gave it")
 		}
@@ -60,7 +60,7 @@ func TestForeverReaderIsNotGivenWhatExpired(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := scope(t)
 		get(t, s, "k", oneSecond, value(1))
-		time.Sleep(time.Second)
+		elapse(time.Second)
 		equal(t, "the value", get(t, s, "k", forever, value(2)), 2)
 	})
 }
@@ -100,9 +100,9 @@ func TestExpiresEndsResultsWhateverTheTTL(t *testing.T) {
 					c.read.Expires = end
 				}
 				get(t, s, "k", c.write, value(1))
-				time.Sleep(time.Minute - 1)
+				elapse(time.Minute - 1)
 				equal(t, "the value just before", get(t, s, "k", c.read, value(2)), 1)
-				time.Sleep(1)
+				elapse(1)
 				equal(t, "the value at the end", get(t, s, "k", c.read, value(3)), 3)
 			})
 		})
@@ -192,21 +192,21 @@ func TestDefect09_ExpiredEntriesLeaveMemoryByThemselves(t *testing.T) {
 		}
 		inMemory := func() int { return len(s.cache.entries()) }
 		equal(t, "the number at first", inMemory(), 400)
-		time.Sleep(time.Second + sweepEvery + 1)
+		elapse(time.Second + sweepEvery + 1)
 		equal(t, "the number after the TTL", inMemory(), 200)
-		time.Sleep(20 * time.Second)
+		elapse(20 * time.Second)
 		equal(t, "the number after Stale", inMemory(), 100)
 		equal(t, "Entries", s.cache.Stats().Entries, 100)
 		writes.Bump()
 		equal(t, "Entries after Bump", s.cache.Stats().Entries, 0)
-		time.Sleep(sweepEvery + 1)
+		elapse(sweepEvery + 1)
 		equal(t, "the number after Bump", inMemory(), 0)
 		equal(t, "the engine's room", s.cache.engine.Load().r.RemainingCost(), s.cache.engineBytes())
 		equal(t, "the window's bytes", s.cache.window.bytes, 0)
-		time.Sleep(sweepEvery + 1)
+		elapse(sweepEvery + 1)
 		equal(t, "whether an empty cache is swept", s.cache.armed, false)
 		get(t, s, "again", oneSecond, value(1))
-		time.Sleep(time.Second + sweepEvery + 1)
+		elapse(time.Second + sweepEvery + 1)
 		equal(t, "the number after the next expiry", inMemory(), 0)
 	})
 }

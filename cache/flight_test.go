@@ -21,7 +21,7 @@ func TestTenThousandGoroutinesOnOneKeyLoadOnce(t *testing.T) {
 		for range 10_000 {
 			go func() {
 				v, err := Get(t.Context(), s, KeyOf("k"), forever, func(context.Context) (int, error) {
-					time.Sleep(50 * time.Millisecond)
+					elapse(50 * time.Millisecond)
 					return int(loads.Add(1)), nil
 				})
 				if v != 1 || err != nil {
@@ -30,7 +30,7 @@ func TestTenThousandGoroutinesOnOneKeyLoadOnce(t *testing.T) {
 			}()
 		}
 		synctest.Wait()
-		time.Sleep(time.Second)
+		elapse(time.Second)
 		equal(t, "the number of loads", loads.Load(), 1)
 		equal(t, "Joined", s.cache.Stats().Joined, 9999)
 	})
@@ -65,7 +65,7 @@ func TestCancelledLeaderIsSucceededByAFollower(t *testing.T) {
 				}
 			}()
 		}
-		time.Sleep(time.Second)
+		elapse(time.Second)
 		equal(t, "the leader's error", <-leaderErr, context.DeadlineExceeded)
 		equal(t, "the number of followers that failed", failures.Load(), 0)
 		equal(t, "the number of loads", loads.Load(), 2)
@@ -140,7 +140,7 @@ func TestPanicOfTheLeaderIsAnErrorForFollowers(t *testing.T) {
 			panic(errSource)
 		})
 		panicked, ok := errors.AsType[*PanicError](err)
-		if !ok || panicked.Value() != errSource || !errors.Is(err, errSource) {
+		if !ok || panicked.Value() != any(errSource) || !errors.Is(err, errSource) {
 			t.Fatalf("the follower got %v", err)
 		}
 		if !strings.Contains(string(panicked.Stack()), "TestPanicOfTheLeader") {
@@ -183,7 +183,7 @@ func TestPanicErrorNeverShowsTheValue(t *testing.T) {
 			t.Errorf("the value is in %q", text)
 		}
 	}
-	var index []int
+	index := make([]int, 0)
 	defer func() {
 		err := newPanicError(recover())
 		if !strings.Contains(err.Error(), "out of range") {
@@ -215,10 +215,10 @@ func TestDefect11_WaitersShareAnError(t *testing.T) {
 			wg.Go(func() {
 				_, err := Get(t.Context(), s, KeyOf("k"), forever, func(context.Context) (int, error) {
 					loads.Add(1)
-					time.Sleep(100 * time.Millisecond)
+					elapse(100 * time.Millisecond)
 					return 0, errSource
 				})
-				if err != errSource {
+				if !errors.Is(err, errSource) {
 					t.Errorf("the error is %v", err)
 				}
 			})
@@ -240,7 +240,7 @@ func TestDefect14_ZeroTTLCallersDoNotWaitForEachOther(t *testing.T) {
 			wg.Go(func() {
 				_, _ = Get(t.Context(), s, KeyOf("k"), Policy{}, func(context.Context) (int, error) {
 					loads.Add(1)
-					time.Sleep(100 * time.Millisecond)
+					elapse(100 * time.Millisecond)
 					return 0, nil
 				})
 			})
@@ -262,7 +262,7 @@ func TestDifferentKeysLoadInParallel(t *testing.T) {
 		for i := range 100 {
 			wg.Go(func() {
 				_, _ = Get(t.Context(), s, KeyOf("k", i), forever, func(context.Context) (int, error) {
-					time.Sleep(time.Second)
+					elapse(time.Second)
 					return i, nil
 				})
 			})
@@ -332,7 +332,7 @@ func TestLoadsMayReadOtherKeys(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := scope(t)
 		inner := func(context.Context) (int, error) {
-			time.Sleep(time.Second)
+			elapse(time.Second)
 			return 20, nil
 		}
 		var wg sync.WaitGroup

@@ -43,7 +43,7 @@ func (g *gate) drain() {
 			if tries < 100 {
 				runtime.Gosched()
 			} else {
-				time.Sleep(50 * time.Microsecond)
+				<-time.After(50 * time.Microsecond)
 			}
 		}
 	}

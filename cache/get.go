@@ -27,7 +27,7 @@ func Get[T any](ctx context.Context, s *Scope, k Key, p Policy, load func(contex
 		return load(ctx)
 	}
 
-	pointer := reflect.TypeOf((*T)(nil))
+	pointer := reflect.TypeFor[*T]()
 	if e, v := s.find(s.hashOf(pointer, k.text, k.args), pointer, k.text, k.args, &p); v == hit {
 		if value, ok := valueOf[T](e, p.Shared); ok {
 			return value, nil

@@ -12,7 +12,7 @@ import (
 // It is the fast path of reads. It does not allocate, apart from the copy that the caller gets;
 // neither args nor p escape, and both can be used again at once.
 func Lookup[T any](s *Scope, text string, args []byte, p *Policy) (T, bool) {
-	pointer := reflect.TypeOf((*T)(nil))
+	pointer := reflect.TypeFor[*T]()
 	if e, v := s.find(s.hashOf(pointer, text, args), pointer, text, args, p); v == hit {
 		return valueOf[T](e, p.Shared)
 	}

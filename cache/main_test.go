@@ -122,5 +122,11 @@ func (l *logs) String() string {
 
 func (l *logs) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
 
+// pass lets the clock of a synctest bubble go on.
+func pass(d time.Duration) { <-time.After(d) }
+
 // typeOf is how keys name a type.
-func typeOf[T any]() reflect.Type { return reflect.TypeOf((*T)(nil)) }
+func typeOf[T any]() reflect.Type { return reflect.TypeFor[*T]() }
+
+// elapse lets the time of a synctest bubble go by.
+func elapse(d time.Duration) { pass(d) }

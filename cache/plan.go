@@ -73,8 +73,8 @@ func isInline(t reflect.Type) bool {
 	case reflect.Array:
 		return t.Len() == 0 || isInline(t.Elem())
 	case reflect.Struct:
-		for i := range t.NumField() {
-			if !isInline(t.Field(i).Type) {
+		for field := range t.Fields() {
+			if !isInline(field.Type) {
 				return false
 			}
 		}
@@ -106,8 +106,8 @@ func isFlat(t reflect.Type) bool {
 		if isOpaque(t) {
 			return true
 		}
-		for i := range t.NumField() {
-			if !isFlat(t.Field(i).Type) {
+		for field := range t.Fields() {
+			if !isFlat(field.Type) {
 				return false
 			}
 		}
@@ -119,8 +119,8 @@ func isFlat(t reflect.Type) bool {
 
 // isOpaque reports whether the struct shows nothing of itself.
 func isOpaque(t reflect.Type) bool {
-	for i := range t.NumField() {
-		if f := t.Field(i); f.IsExported() || isEmbeddedStruct(f) {
+	for f := range t.Fields() {
+		if f.IsExported() || isEmbeddedStruct(f) {
 			return false
 		}
 	}
@@ -172,8 +172,7 @@ func refusalOfStruct(t reflect.Type, seen map[reflect.Type]bool) string {
 	if opaque && isHandle(t) {
 		return t.String() + " is a handle that reads, writes or closes something"
 	}
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for f := range t.Fields() {
 		if f.IsExported() || isEmbeddedStruct(f) {
 			if why := refusal(f.Type, seen); why != "" {
 				return why
@@ -200,8 +199,8 @@ func refusalInside(t reflect.Type) string {
 	case t.Kind() == reflect.Array:
 		return refusalInside(t.Elem())
 	case t.Kind() == reflect.Struct:
-		for i := range t.NumField() {
-			if why := refusalInside(t.Field(i).Type); why != "" {
+		for field := range t.Fields() {
+			if why := refusalInside(field.Type); why != "" {
 				return why
 			}
 		}

@@ -25,8 +25,12 @@ func TestNothingPrintsKeysOrValues(t *testing.T) {
 	}
 	_, ttlErr := TTLOf(map[string]string{secret: secret})
 	all := []any{
-		c, s, key, &key, info, &info, newPanicError(secret), c.Stats(), ttlErr, ErrRecursive, Key{},
-		[]Key{key}, struct{ K Key }{key}, map[string]Info{"a": info}, Policy{TTL: Forever},
+		c, s, key, &key, info, &info, newPanicError(secret), c.Stats(), ttlErr, ErrRecursive,
+		Key{},
+		[]Key{key},
+		struct{ K Key }{key},
+		map[string]Info{"a": info},
+		Policy{TTL: Forever},
 	}
 	for _, v := range all {
 		var out strings.Builder

@@ -2,6 +2,7 @@ package cache
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -262,7 +263,7 @@ func TestErrorsAreNotStored(t *testing.T) {
 	s := scope(t)
 	src := source{fail: errSource}
 	for range 2 {
-		if _, err := Get(t.Context(), s, KeyOf("k"), forever, src.load); err != errSource {
+		if _, err := Get(t.Context(), s, KeyOf("k"), forever, src.load); !errors.Is(err, errSource) {
 			t.Fatalf("the error is %v, not the load's own", err)
 		}
 	}

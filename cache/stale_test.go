@@ -21,19 +21,19 @@ func TestStaleResultIsServedWhileOneRefreshRuns(t *testing.T) {
 		s := scope(t)
 		p := staleFor(10 * time.Second)
 		get(t, s, "k", p, value(1))
-		time.Sleep(time.Second)
+		elapse(time.Second)
 		begin := time.Now()
 		loads := 0
 		slow := func(context.Context) (int, error) {
 			loads++
-			time.Sleep(3 * time.Second)
+			elapse(3 * time.Second)
 			return 2, nil
 		}
 		for range 64 {
 			equal(t, "the stale value", get(t, s, "k", p, slow), 1)
 		}
 		equal(t, "the time that took", time.Since(begin), 0)
-		time.Sleep(3 * time.Second)
+		elapse(3 * time.Second)
 		synctest.Wait()
 		equal(t, "the refreshed value", get(t, s, "k", p, slow), 2)
 		equal(t, "the number of refreshes", loads, 1)
@@ -62,10 +62,10 @@ func TestStaleEnds(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := scope(t)
 				get(t, s, "k", staleFor(c.write), value(1))
-				time.Sleep(c.served - 1)
+				elapse(c.served - 1)
 				busy := func(context.Context) (int, error) { return 0, errTransient }
 				equal(t, "the value just before", get(t, s, "k", staleFor(c.read), busy), 1)
-				time.Sleep(1)
+				elapse(1)
 				equal(t, "the value then", get(t, s, "k", staleFor(c.read), value(3)), 3)
 			})
 		})
@@ -78,7 +78,7 @@ func TestLookupLeavesStaleResultsToGet(t *testing.T) {
 		s := scope(t)
 		p := staleFor(time.Minute)
 		get(t, s, "k", p, value(1))
-		time.Sleep(time.Second)
+		elapse(time.Second)
 		if _, ok := Lookup[int](s, "k", nil, &p); ok {
 			t.Error("Lookup gave a stale result")
 		}
@@ -95,7 +95,7 @@ func TestStaleResultSurvivesTransientFailures(t *testing.T) {
 		get(t, s, "k", p, src.load)
 		src.setFail(fmt.Errorf("wrapped: %w", errTransient))
 		for range 600 { // ten minutes
-			time.Sleep(time.Second)
+			elapse(time.Second)
 			equal(t, "the value", get(t, s, "k", p, src.load), 1)
 			synctest.Wait()
 		}
@@ -105,7 +105,7 @@ func TestStaleResultSurvivesTransientFailures(t *testing.T) {
 		}
 		src.setFail(nil)
 		loads := src.count()
-		time.Sleep(time.Minute)
+		elapse(time.Minute)
 		get(t, s, "k", p, src.load)
 		synctest.Wait()
 		equal(t, "the value after recovery", get(t, s, "k", p, src.load), loads+1)
@@ -120,10 +120,10 @@ func TestStaleResultIsDroppedByAnAnswer(t *testing.T) {
 		var src source
 		get(t, s, "k", p, src.load)
 		src.setFail(errSource) // "permission denied", for instance
-		time.Sleep(time.Second)
+		elapse(time.Second)
 		equal(t, "the value while the refresh runs", get(t, s, "k", p, src.load), 1)
 		synctest.Wait()
-		if _, err := Get(t.Context(), s, KeyOf("k"), p, src.load); err != errSource {
+		if _, err := Get(t.Context(), s, KeyOf("k"), p, src.load); !errors.Is(err, errSource) {
 			t.Errorf("the next call got %v", err)
 		}
 		equal(t, "the number of entries in memory", len(s.cache.entries()), 0)
@@ -138,10 +138,10 @@ func TestRefreshOutlivesTheCallAndKeepsItsValues(t *testing.T) {
 		type traceKey struct{}
 		p := staleFor(time.Hour)
 		get(t, s, "k", p, value(1))
-		time.Sleep(time.Second)
+		elapse(time.Second)
 		ctx, cancel := context.WithCancel(context.WithValue(t.Context(), traceKey{}, "trace"))
 		_, err := Get(ctx, s, KeyOf("k"), p, func(ctx context.Context) (int, error) {
-			time.Sleep(time.Second)
+			elapse(time.Second)
 			equal(t, "the value in the context", ctx.Value(traceKey{}), any("trace"))
 			return 2, ctx.Err()
 		})
@@ -149,7 +149,7 @@ func TestRefreshOutlivesTheCallAndKeepsItsValues(t *testing.T) {
 			t.Fatal(err)
 		}
 		cancel()
-		time.Sleep(1500 * time.Millisecond)
+		elapse(1500 * time.Millisecond)
 		equal(t, "the refreshed value", get(t, s, "k", p, value(3)), 2)
 	})
 }
@@ -160,7 +160,7 @@ func TestRefreshEndsWithItsTimeout(t *testing.T) {
 		s := open(t, Config{RefreshTimeout: 2 * time.Second}).Scope("scope", nil)
 		p := staleFor(time.Hour)
 		get(t, s, "k", p, value(1))
-		time.Sleep(time.Second)
+		elapse(time.Second)
 		begin, ended := time.Now(), make(chan time.Duration, 1)
 		hang := func(ctx context.Context) (int, error) {
 			<-ctx.Done()
@@ -188,7 +188,7 @@ func TestRefreshesEndWithTheirOwner(t *testing.T) {
 				p := staleFor(time.Hour)
 				get(t, s, "k", p, value(1))
 				get(t, other, "k", p, value(1))
-				time.Sleep(time.Second)
+				elapse(time.Second)
 				ended := make(chan string, 2)
 				hang := func(name string) func(context.Context) (int, error) {
 					return func(ctx context.Context) (int, error) {
@@ -226,9 +226,9 @@ func TestMissJoinsARefresh(t *testing.T) {
 		s := scope(t)
 		p := staleFor(time.Hour)
 		get(t, s, "k", p, value(1))
-		time.Sleep(time.Second)
+		elapse(time.Second)
 		get(t, s, "k", p, func(context.Context) (int, error) {
-			time.Sleep(time.Second)
+			elapse(time.Second)
 			return 2, nil
 		})
 		synctest.Wait()
@@ -243,7 +243,7 @@ func TestMissSurvivesTheEndOfTheRefreshThatItJoined(t *testing.T) {
 		s, again := c.Scope("scope", nil), c.Scope("scope", nil)
 		p := staleFor(time.Hour)
 		get(t, s, "k", p, value(1))
-		time.Sleep(time.Second)
+		elapse(time.Second)
 		get(t, s, "k", p, func(ctx context.Context) (int, error) {
 			<-ctx.Done()
 			return 0, ctx.Err()
@@ -262,7 +262,7 @@ func TestRefreshOfALoadMayReadWhatThatLoads(t *testing.T) {
 		s := scope(t)
 		p := staleFor(time.Hour)
 		get(t, s, "inner", p, value(1))
-		time.Sleep(time.Second)
+		elapse(time.Second)
 		// The load of "outer" is served the stale "inner", whose refresh waits for "outer".
 		refreshed := make(chan error, 1)
 		outer := get(t, s, "outer", forever, func(ctx context.Context) (int, error) {
@@ -288,7 +288,7 @@ func TestPanicOfARefreshDoesNotEndTheProgram(t *testing.T) {
 		s := open(t, Config{Logger: log.logger()}).Scope("scope", nil)
 		p := staleFor(time.Hour)
 		get(t, s, "k", p, value(1))
-		time.Sleep(time.Second)
+		elapse(time.Second)
 		get(t, s, "k", p, func(context.Context) (int, error) { panic("hunter2") })
 		synctest.Wait()
 		if text := log.String(); !strings.Contains(text, "panicked") || strings.Contains(text, "hunter2") {
@@ -304,7 +304,7 @@ func TestPanicOfTransientDoesNotEndTheProgram(t *testing.T) {
 		s := scope(t)
 		p := Policy{TTL: time.Second, Stale: time.Hour, Transient: func(error) bool { panic("hunter2") }}
 		get(t, s, "k", p, value(1))
-		time.Sleep(time.Second)
+		elapse(time.Second)
 		get(t, s, "k", p, func(context.Context) (int, error) { return 0, errTransient })
 		synctest.Wait()
 		equal(t, "the next value", get(t, s, "k", p, value(3)), 3)
@@ -318,7 +318,7 @@ func TestRefreshThatEndsItsGoroutineFails(t *testing.T) {
 		s := scope(t)
 		p := staleFor(time.Hour)
 		get(t, s, "k", p, value(1))
-		time.Sleep(time.Second)
+		elapse(time.Second)
 		get(t, s, "k", p, func(context.Context) (int, error) {
 			runtime.Goexit()
 			return 0, nil
@@ -338,7 +338,7 @@ func TestNumberOfRefreshesIsBounded(t *testing.T) {
 		for i := range n {
 			get(t, s, fmt.Sprint(i), p, value(i))
 		}
-		time.Sleep(time.Second)
+		elapse(time.Second)
 		release := make(chan struct{})
 		for i := range n {
 			equal(t, "the stale value", get(t, s, fmt.Sprint(i), p, func(context.Context) (int, error) {
@@ -362,7 +362,7 @@ func TestClearEndsStaleResults(t *testing.T) {
 		s := scope(t)
 		p := staleFor(time.Hour)
 		get(t, s, "k", p, value(1))
-		time.Sleep(time.Second)
+		elapse(time.Second)
 		s.cache.Clear()
 		equal(t, "the value", get(t, s, "k", p, value(2)), 2)
 	})
@@ -383,7 +383,7 @@ func TestNegativeAnswersAreCachedForThoseWhoAsk(t *testing.T) {
 			return err
 		}
 		for range 3 {
-			if err := ask(p); err != src.fail {
+			if err := ask(p); !errors.Is(err, src.fail) {
 				t.Fatalf("the error is %v", err)
 			}
 		}
@@ -398,7 +398,7 @@ func TestNegativeAnswersAreCachedForThoseWhoAsk(t *testing.T) {
 		_ = ask(Policy{TTL: Forever, Negative: time.Second})
 		equal(t, "the number of loads after one that asks for it by halves", src.count(), 3)
 		_ = ask(p)
-		time.Sleep(time.Second)
+		elapse(time.Second)
 		src.setFail(nil)
 		if err := ask(p); err != nil {
 			t.Errorf("after its time the error is still %v", err)
@@ -406,7 +406,7 @@ func TestNegativeAnswersAreCachedForThoseWhoAsk(t *testing.T) {
 		src.setFail(errSource)
 		s.cache.Clear()
 		for range 2 {
-			if err := ask(p); err != errSource {
+			if err := ask(p); !errors.Is(err, errSource) {
 				t.Errorf("the error is %v", err)
 			}
 		}

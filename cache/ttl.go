@@ -130,7 +130,7 @@ func (p *ttlParser) units() error {
 		if !ok {
 			switch name {
 			case "M":
-				return errors.New(`M could be months: write m or minutes`)
+				return errors.New("a capital M could be months: write m or minutes")
 			case "Y", "y":
 				return errors.New("years differ in length: write days")
 			}
@@ -177,10 +177,10 @@ func (p *ttlParser) iso() error {
 		{'M', time.Minute, true},
 		{'S', time.Second, true},
 	}
-	inTime, next, any := false, 0, false
+	inTime, next, found := false, 0, false
 	for p.rest != "" {
 		if !inTime && p.rest[0] == 'T' {
-			inTime, p.rest, any = true, p.rest[1:], false
+			inTime, p.rest, found = true, p.rest[1:], false
 			continue
 		}
 		n, ok := p.number()
@@ -196,10 +196,10 @@ func (p *ttlParser) iso() error {
 		if err := p.add(n, steps[next].unit); err != nil {
 			return err
 		}
-		p.rest, any = p.rest[1:], true
+		p.rest, found = p.rest[1:], true
 		next++
 	}
-	if !any {
+	if !found {
 		return errISO
 	}
 	return nil

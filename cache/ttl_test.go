@@ -41,7 +41,7 @@ func TestDefect13_NumberWithoutUnitIsAnError(t *testing.T) {
 	for s, hint := range map[string]string{
 		"10": "write 10s", "1.5": "write 1.5s", "1d 10": "write 10s", " 7 ": "write 7s",
 		"": "empty", "  ": "empty", "-": "empty", "1 flecond": `unknown unit "flecond"`, "abc": `no number where "abc" begins`, "d": "no number",
-		"5M": "M could be months", "1Y": "write days", "1y": "write days", "1d-2h": "no number", "--1d": "no number", "1..5s": "no unit",
+		"5M": "could be months", "1Y": "write days", "1y": "write days", "1d-2h": "no number", "--1d": "no number", "1..5s": "no unit",
 		"1:30": "hours:minutes:seconds", "1:60:00": "hours:minutes:seconds", "1:00:60": "hours:minutes:seconds", "1.5:00:00": "hours:minutes:seconds",
 		"1:2:3:4": "hours:minutes:seconds", "1::2": "hours:minutes:seconds",
 		"P": "ISO 8601", "PT": "ISO 8601", "P1Y": "ISO 8601", "P1M": "ISO 8601", "P1H": "ISO 8601", "PT1D": "ISO 8601", "PT1M1H": "ISO 8601", "P1DT": "ISO 8601", "P1": "ISO 8601", "P1D2W": "ISO 8601",
@@ -65,9 +65,20 @@ func TestTTLOf(t *testing.T) {
 		v    any
 		want time.Duration
 	}{
-		{"15m", 15 * time.Minute}, {int64(90), 90 * time.Second}, {90, 90 * time.Second}, {int32(-1), -time.Second}, {uint32(5), 5 * time.Second},
-		{0, 0}, {0.0, 0}, {1.5, 1500 * time.Millisecond}, {float32(0.5), 500 * time.Millisecond}, {0.1, 100 * time.Millisecond},
-		{time.Minute, time.Minute}, {Forever, Forever}, {Default, Default}, {"forever", Forever},
+		{"15m", 15 * time.Minute},
+		{int64(90), 90 * time.Second},
+		{90, 90 * time.Second},
+		{int32(-1), -time.Second},
+		{uint32(5), 5 * time.Second},
+		{0, 0},
+		{0.0, 0},
+		{1.5, 1500 * time.Millisecond},
+		{float32(0.5), 500 * time.Millisecond},
+		{0.1, 100 * time.Millisecond},
+		{time.Minute, time.Minute},
+		{Forever, Forever},
+		{Default, Default},
+		{"forever", Forever},
 	} {
 		if got, err := TTLOf(c.v); got != c.want || err != nil {
 			t.Errorf("%T %v is %v, %v; want %v", c.v, c.v, got, err, c.want)

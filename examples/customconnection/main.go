@@ -42,7 +42,7 @@ func run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	defer conn.Close() //nolint:errcheck // the program ends
+	defer conn.Close()
 
 	var all sync.WaitGroup
 	for range 100 {

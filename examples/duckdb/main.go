@@ -36,13 +36,13 @@ func run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir) //nolint:errcheck // a temporary folder
+	defer os.RemoveAll(dir)
 
 	conn, err := duckconn.Open(ctx, "my_duck", connection.With("database", filepath.Join(dir, "pets.duckdb")))
 	if err != nil {
 		return err
 	}
-	defer conn.Close() //nolint:errcheck // the program ends
+	defer conn.Close()
 
 	if _, err := conn.Exec(ctx, `create table pets as select * from (values ('Tweety', 2), ('Rex', 4)) t(name, legs)`); err != nil {
 		return err

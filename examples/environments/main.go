@@ -26,7 +26,7 @@ var secretsFile []byte
 
 func main() {
 	if os.Getenv("DB_CONN") == "" { //nolint:forbidigo // the program's own default
-		os.Setenv("DB_CONN", "local") //nolint:errcheck // a name without oddities
+		os.Setenv("DB_CONN", "local")
 	}
 	if err := run(context.Background(), os.Stdout); err != nil {
 		log.Fatal(err)
@@ -38,7 +38,7 @@ func run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir) //nolint:errcheck // a temporary folder
+	defer os.RemoveAll(dir)
 	store, err := secrets.Load(secrets.WithWorkingDir(dir))
 	if err != nil {
 		return err
@@ -47,7 +47,7 @@ func run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err // an unset DB_CONN, or a section that is not there, says so
 	}
-	defer conn.Close() //nolint:errcheck // the program ends
+	defer conn.Close()
 
 	if err := connection.Ping(ctx, conn); err != nil {
 		return err

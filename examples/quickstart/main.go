@@ -9,6 +9,7 @@ package main
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -45,7 +46,7 @@ func run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	defer connection.Default.Close() //nolint:errcheck // the program ends
+	defer connection.Default.Close()
 
 	// A session commits when its function returns nil, and rolls back otherwise.
 	err = conn.Session(ctx, func(tx *sqlconn.Tx) error {
@@ -133,7 +134,7 @@ func timed(f func()) time.Duration {
 }
 
 func ignoreCanceled(err error) error {
-	if err == context.Canceled {
+	if errors.Is(err, context.Canceled) {
 		return nil
 	}
 	return err
@@ -147,7 +148,7 @@ func inTemporaryFolder(f func() error) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir) //nolint:errcheck // a temporary folder
+	defer os.RemoveAll(dir)
 	if err := os.MkdirAll(filepath.Join(dir, ".streamlit"), 0o700); err != nil {
 		return err
 	}

@@ -60,7 +60,7 @@ func (c *Client) Price(ctx context.Context, symbol string) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	defer answer.Body.Close() //nolint:errcheck // of a body that has been read
+	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusOK {
 		return 0, &StatusError{answer.StatusCode}
 	}
