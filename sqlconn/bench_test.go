@@ -44,6 +44,7 @@ func compare(b *testing.B, n int, bare, ours func(i int)) {
 }
 
 func must[T any](b *testing.B) func(T, error) T {
+	b.Helper()
 	return func(v T, err error) T {
 		if err != nil {
 			b.Fatal(err)

@@ -173,12 +173,12 @@ func TestTTLIsTheReaders(t *testing.T) {
 		}
 		runs(1, cache.Forever)
 		runs(1, time.Second)
-		time.Sleep(2 * time.Second)
+		elapse(2 * time.Second)
 		runs(1, cache.Forever)
 		runs(1, 3*time.Second)
 		runs(2, time.Second) // too old for this one
 		runs(2, cache.Forever)
-		time.Sleep(2 * time.Second)
+		elapse(2 * time.Second)
 		runs(3, cache.Forever) // stored for a second only
 	})
 }
@@ -214,13 +214,13 @@ func TestDefaultTTL(t *testing.T) {
 					t.Errorf("run %d at once", got)
 				}
 				if test.want == cache.Forever {
-					time.Sleep(3 * time.Hour)
+					elapse(3 * time.Hour)
 					if got := one[int](t, c, selectRun); got != 1 {
 						t.Errorf("run %d after 3 hours", got)
 					}
 					return
 				}
-				time.Sleep(test.want)
+				elapse(test.want)
 				if got := one[int](t, c.WithTTL(cache.Default), selectRun); got == 1 {
 					t.Errorf("still cached after %v", test.want)
 				}
@@ -273,7 +273,8 @@ func TestKeysAreKeptApart(t *testing.T) {
 	if one[int](t, c, text+" ", 7) == first {
 		t.Error("two texts, one entry")
 	}
-	if x := 7; one[int](t, c, text, &x) != one[int](t, c, text, &x) {
+	x, same := 7, 7
+	if one[int](t, c, text, &x) != one[int](t, c, text, &same) {
 		t.Error("pointers are not compared by what they point to")
 	}
 }
@@ -563,11 +564,50 @@ func TestDefect07_ReadUnderWayIsNotKept(t *testing.T) {
 	}
 }
 
+// A read that comes in while a write is at work may have seen the state before it.
+func TestReadDuringAWriteIsNotKept(t *testing.T) {
+	t.Parallel()
+	for name, write := range map[string]func(context.Context, *sqlconn.Conn) error{
+		"Exec":     func(ctx context.Context, c *sqlconn.Conn) error { _, err := c.Exec(ctx, insertRun); return err },
+		"QueryOne": func(ctx context.Context, c *sqlconn.Conn) error { return writes["QueryOne"](ctx, c, insertRun) },
+		"Session": func(ctx context.Context, c *sqlconn.Conn) error {
+			return c.Session(ctx, func(tx *sqlconn.Tx) error { _, err := tx.Exec(ctx, insertRun); return err })
+		},
+		"a read-only session": func(ctx context.Context, c *sqlconn.Conn) error {
+			return c.Session(ctx, func(tx *sqlconn.Tx) error { _, err := tx.Exec(ctx, insertRun); return err }, sqlconn.ReadOnly())
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv, c := fake(t)
+			started, goOn, done := make(chan struct{}), make(chan struct{}), make(chan error)
+			srv.On(selectRun, numbered())
+			srv.On(insertRun, func(ctx context.Context, call fakedb.Call) (*fakedb.Result, error) {
+				close(started)
+				<-goOn
+				return numbered()(ctx, call)
+			})
+			go func() { done <- write(context.Background(), c) }()
+			<-started
+			if a, b := one[int](t, c, selectRun), one[int](t, c, selectRun); a != 1 || b != 1 {
+				t.Errorf("meanwhile, runs %d and %d", a, b)
+			}
+			close(goOn)
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+			if run := one[int](t, c, selectRun); run != 2 {
+				t.Errorf("afterwards, run %d", run)
+			}
+		})
+	}
+}
+
 func TestOneQueryForAllWhoAsk(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		srv, c := fake(t)
-		srv.On(selectRun, fakedb.Wait(func(context.Context) error { time.Sleep(time.Second); return nil }, numbered()))
+		srv.On(selectRun, fakedb.Wait(func(context.Context) error { elapse(time.Second); return nil }, numbered()))
 		var wg sync.WaitGroup
 		for range 100 {
 			wg.Go(func() {
@@ -604,7 +644,7 @@ func TestNegativeTTL(t *testing.T) {
 		asked(remembers, 3)
 		asked(c, 4) // and only told to those who asked for that
 		asked(remembers, 4)
-		time.Sleep(2 * time.Minute)
+		elapse(2 * time.Minute)
 		asked(remembers, 5)
 		srv.On("insert into runs (run) values (1)", fakedb.Affected(1))
 		exec(t, c, "insert into runs (run) values (1)")
@@ -629,13 +669,13 @@ func TestStaleResultsAreServed(t *testing.T) {
 			}
 		}
 		runs(1)
-		time.Sleep(2 * time.Minute)
+		elapse(2 * time.Minute)
 		runs(1) // expired: served once more, while a refresh runs
 		synctest.Wait()
 		runs(2)
-		time.Sleep(2 * time.Minute)
+		elapse(2 * time.Minute)
 		runs(2) // the refresh meets a server that is starting, tries again, and is refused
-		time.Sleep(10 * time.Second)
+		elapse(10 * time.Second)
 		runs(5) // a refusal ends the old answer
 	})
 }
@@ -666,7 +706,7 @@ func TestStaleRefreshHasTheArgumentsOfItsCall(t *testing.T) {
 		one[int](t, stale, name, params)
 		one[int](t, stale, byName, list...)
 		for range 2 {
-			time.Sleep(2 * time.Minute)
+			elapse(2 * time.Minute)
 			if err := c.Reset(); err != nil { // so that the refresh waits in its dial
 				t.Fatal(err)
 			}

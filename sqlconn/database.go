@@ -140,7 +140,7 @@ func (e *engine) useChecked(ctx context.Context, db *sql.DB, check bool, f func(
 	if err != nil {
 		return e.masked(err)
 	}
-	defer conn.Close() //nolint:errcheck // it goes back to the pool
+	defer conn.Close() // it goes back to the pool
 	return f(conn)
 }
 

@@ -204,7 +204,7 @@ func TestColumnOf(t *testing.T) {
 	for _, test := range []wantRows{
 		columnCase("int", "id", []int{1, 2}, ""), // the first of that name
 		columnCase("string from numbers", "id", []string{"1", "2"}, ""),
-		columnCase("pointers", "name", []*string{scanPtr("a"), nil}, ""),
+		columnCase("pointers", "name", []*string{new("a"), nil}, ""),
 		columnCase("sql.Null", "name", []sql.Null[string]{{V: "a", Valid: true}, {}}, ""),
 		columnCase("sql.NullString", "name", []sql.NullString{{String: "a", Valid: true}, {}}, ""),
 		columnCase("any", "name", []any{"a", nil}, ""),
@@ -389,15 +389,18 @@ func TestFrameJSON(t *testing.T) {
 		},
 		{"keys in their order", resultSet{columns: []string{"z", "a", "m"}, rows: [][]driver.Value{{int64(1), int64(2), int64(3)}}}, `{"z":1,"a":2,"m":3}`},
 		{
-			"names twice", resultSet{columns: []string{"id", "id", "id_2", "", "id", "column_4"}, rows: [][]driver.Value{{int64(1), int64(2), int64(3), int64(4), int64(5), int64(6)}}},
+			"names twice",
+			resultSet{columns: []string{"id", "id", "id_2", "", "id", "column_4"}, rows: [][]driver.Value{{int64(1), int64(2), int64(3), int64(4), int64(5), int64(6)}}},
 			`{"id":1,"id_3":2,"id_2":3,"column_4_2":4,"id_4":5,"column_4":6}`,
 		},
 		{
-			"numbers", resultSet{columns: []string{"a", "b", "c", "d", "e", "f"}, rows: [][]driver.Value{{int64(math.MaxInt64), huge, 0.1, 1e300, math.NaN(), math.Inf(-1)}}},
+			"numbers",
+			resultSet{columns: []string{"a", "b", "c", "d", "e", "f"}, rows: [][]driver.Value{{int64(math.MaxInt64), huge, 0.1, 1e300, math.NaN(), math.Inf(-1)}}},
 			`{"a":9223372036854775807,"b":123456789012345678901234567890,"c":0.1,"d":1e+300,"e":null,"f":null}`,
 		},
 		{
-			"decimals as given, JSON as it is", resultSet{
+			"decimals as given, JSON as it is",
+			resultSet{
 				columns: []string{"d", "j", "no"}, types: []string{"DECIMAL", "JSONB", "JSON"},
 				rows: [][]driver.Value{{[]byte("12.50"), []byte(`{ "b": 12345678901234567890, "a": [1] }`), "{"}},
 			},

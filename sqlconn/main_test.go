@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -175,3 +176,6 @@ func (l *logs) String() string {
 	defer l.mu.Unlock()
 	return l.b.String()
 }
+
+// elapse lets the time of a synctest bubble go by.
+func elapse(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // nothing sleeps in a bubble

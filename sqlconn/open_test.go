@@ -45,64 +45,90 @@ func TestURLLevels(t *testing.T) {
 		hasNot  []string
 	}{
 		{
-			"a url in the secrets", map[string]any{"url": "postgresql://ann:secret1@one.invalid:1/ID"}, nil,
-			[]string{"ann", "secret1", "one.invalid"}, nil,
+			"a url in the secrets",
+			map[string]any{"url": "postgresql://ann:secret1@one.invalid:1/ID"},
+			nil,
+			[]string{"ann", "secret1", "one.invalid"},
+			nil,
 		},
 		{
-			"parts in the secrets", map[string]any{"dialect": "postgresql", "username": "ann", "password": "secret1", "host": "one.invalid", "port": int64(77), "database": "ID"}, nil,
-			[]string{"ann", "secret1", "one.invalid", "77"}, nil,
+			"parts in the secrets",
+			map[string]any{"dialect": "postgresql", "username": "ann", "password": "secret1", "host": "one.invalid", "port": int64(65001), "database": "ID"},
+			nil,
+			[]string{"ann", "secret1", "one.invalid", "65001"},
+			nil,
 		},
 		{
-			"a part beside a url overrides the url's", map[string]any{"url": "postgresql://ann:secret1@one.invalid/ID", "username": "bob"}, nil,
-			[]string{"bob", "secret1", "one.invalid"}, []string{"ann"},
+			"a part beside a url overrides the url's",
+			map[string]any{"url": "postgresql://ann:secret1@one.invalid/ID", "username": "bob"},
+			nil,
+			[]string{"bob", "secret1", "one.invalid"},
+			[]string{"ann"},
 		},
 		{
-			"parts in options over a url in the secrets (defect 18)", map[string]any{"url": "postgresql://ann:secret1@one.invalid/ID"},
+			"parts in options over a url in the secrets (defect 18)",
+			map[string]any{"url": "postgresql://ann:secret1@one.invalid/ID"},
 			func(string) []connection.Option {
 				return []connection.Option{with("username", "bob"), with("password", "secret2"), with("host", "two.invalid"), with("port", 99)}
 			},
-			[]string{"bob", "secret2", "two.invalid", "99"}, []string{"ann", "secret1", "one.invalid"},
+			[]string{"bob", "secret2", "two.invalid", "99"},
+			[]string{"ann", "secret1", "one.invalid"},
 		},
 		{
-			"a url in options hides the parts in the secrets, credentials too", map[string]any{
-				"dialect": "mysql", "username": "ann", "password": "secret1", "host": "one.invalid", "port": int64(77), "database": "other",
+			"a url in options hides the parts in the secrets, credentials too",
+			map[string]any{
+				"dialect": "mysql", "username": "ann", "password": "secret1", "host": "one.invalid", "port": int64(65001), "database": "other",
 				"query": map[string]any{"application_name": "app1"},
 			},
 			func(id string) []connection.Option {
 				return []connection.Option{sqlconn.WithURL("postgresql://two.invalid/" + id)}
 			},
-			[]string{"two.invalid"}, []string{"ann", "secret1", "one.invalid", "77", "app1"},
+			[]string{"two.invalid"},
+			[]string{"ann", "secret1", "one.invalid", "65001", "app1"},
 		},
 		{
-			"a url in options hides a url in the secrets", map[string]any{"url": "postgresql://ann:secret1@one.invalid/other", "password": "secret3"},
+			"a url in options hides a url in the secrets",
+			map[string]any{"url": "postgresql://ann:secret1@one.invalid/other", "password": "secret3"},
 			func(id string) []connection.Option {
 				return []connection.Option{sqlconn.WithURL("postgresql://bob@two.invalid/" + id)}
 			},
-			[]string{"two.invalid", "bob"}, []string{"ann", "secret1", "secret3", "one.invalid"},
+			[]string{"two.invalid", "bob"},
+			[]string{"ann", "secret1", "secret3", "one.invalid"},
 		},
 		{
-			"parts in options over parts in the secrets, key by key", map[string]any{"dialect": "postgresql", "username": "ann", "password": "secret1", "host": "one.invalid", "database": "ID"},
+			"parts in options over parts in the secrets, key by key",
+			map[string]any{"dialect": "postgresql", "username": "ann", "password": "secret1", "host": "one.invalid", "database": "ID"},
 			func(string) []connection.Option { return []connection.Option{with("host", "two.invalid")} },
-			[]string{"ann", "secret1", "two.invalid"}, []string{"one.invalid"},
+			[]string{"ann", "secret1", "two.invalid"},
+			[]string{"one.invalid"},
 		},
 		{
-			"a url of the environment that the program names", map[string]any{},
+			"a url of the environment that the program names",
+			map[string]any{},
 			func(string) []connection.Option { return []connection.Option{sqlconn.WithURLEnv("THE_URL")} },
-			[]string{"env.invalid", "eve"}, nil,
+			[]string{"env.invalid", "eve"},
+			nil,
 		},
 		{
-			"the secrets over the environment", map[string]any{"url": "postgresql://ann:secret1@one.invalid/ID"},
+			"the secrets over the environment",
+			map[string]any{"url": "postgresql://ann:secret1@one.invalid/ID"},
 			func(string) []connection.Option { return []connection.Option{sqlconn.WithURLEnv("THE_URL")} },
-			[]string{"one.invalid", "ann"}, []string{"eve"},
+			[]string{"one.invalid", "ann"},
+			[]string{"eve"},
 		},
 		{
-			"a url of the environment that the secrets name", map[string]any{"url_env": "THE_URL"}, nil,
-			[]string{"env.invalid", "eve"}, nil,
+			"a url of the environment that the secrets name",
+			map[string]any{"url_env": "THE_URL"},
+			nil,
+			[]string{"env.invalid", "eve"},
+			nil,
 		},
 		{
-			"the environment's url under its own name in the section", map[string]any{"THE_URL": "postgresql://ann@one.invalid/ID"},
+			"the environment's url under its own name in the section",
+			map[string]any{"THE_URL": "postgresql://ann@one.invalid/ID"},
 			func(string) []connection.Option { return []connection.Option{sqlconn.WithURLEnv("THE_URL")} },
-			[]string{"one.invalid", "ann"}, []string{"eve"},
+			[]string{"one.invalid", "ann"},
+			[]string{"eve"},
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {

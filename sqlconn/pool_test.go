@@ -161,7 +161,7 @@ func TestPoolSizes(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				srv, c := fake(t, test.opts...)
-				srv.On(selectRun, fakedb.Wait(func(context.Context) error { time.Sleep(time.Second); return nil }, numbered()))
+				srv.On(selectRun, fakedb.Wait(func(context.Context) error { elapse(time.Second); return nil }, numbered()))
 				var wg sync.WaitGroup
 				for range 40 {
 					wg.Go(func() {

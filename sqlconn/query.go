@@ -194,11 +194,11 @@ func queryIn[V any](ctx context.Context, e *engine, db *sql.DB, use lender, quer
 
 // queryOn runs the query where it is told, and closes its rows whatever happens.
 func queryOn[V any](ctx context.Context, e *engine, x executor, query string, args []any, scan func(*sql.Rows) (V, error)) (v V, err error) {
-	rows, err := e.query(ctx, x, query, args)
+	rows, err := e.query(ctx, x, query, args) //nolint:rowserrcheck // scan does
 	if err != nil {
 		return v, err
 	}
-	defer rows.Close() //nolint:errcheck // scan has closed them, unless it panicked
+	defer rows.Close() // scan has closed them, unless it panicked
 	v, err = scan(rows)
 	return v, e.masked(err)
 }

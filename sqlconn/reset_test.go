@@ -27,7 +27,7 @@ func TestDefect06_ResetsUnderLoad(t *testing.T) {
 	const resets = 1000
 	synctest.Test(t, func(t *testing.T) {
 		srv, c := fake(t, connection.With("pool_size", 100), connection.WithRetry(connection.Retry{Window: -1}))
-		nap := func(context.Context) error { time.Sleep(time.Duration(5+rand.IntN(46)) * time.Millisecond); return nil }
+		nap := func(context.Context) error { elapse(time.Duration(5+rand.IntN(46)) * time.Millisecond); return nil }
 		srv.On(selectRun, fakedb.Wait(nap, numbered()))
 		srv.On(update, fakedb.Wait(nap, fakedb.Affected(1)))
 		srv.On("select many", fakedb.Reply(&fakedb.Result{
@@ -72,7 +72,7 @@ func TestDefect06_ResetsUnderLoad(t *testing.T) {
 			})
 		}
 		for range resets {
-			time.Sleep(time.Duration(rand.IntN(10)) * time.Millisecond)
+			elapse(time.Duration(rand.IntN(10)) * time.Millisecond)
 			if err := c.Reset(); err != nil {
 				t.Fatal(err)
 			}
@@ -388,7 +388,7 @@ func TestMaxAgeReplacesOtherPools(t *testing.T) {
 		srv, c := fake(t, connection.WithMaxAge(time.Hour))
 		srv.On(selectRun, numbered())
 		one[int](t, c, selectRun)
-		time.Sleep(2 * time.Hour)
+		elapse(2 * time.Hour)
 		if run := one[int](t, c, selectRun); run != 1 {
 			t.Errorf("run %d: age has ended cached reads", run)
 		}

@@ -95,6 +95,7 @@ func BenchmarkScan(b *testing.B) {
 	defer db.Close()
 	run := func(read func(*sql.Rows) error) func(b *testing.B) {
 		return func(b *testing.B) {
+			b.Helper()
 			b.ReportAllocs()
 			for b.Loop() {
 				rows, err := db.QueryContext(b.Context(), "")

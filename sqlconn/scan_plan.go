@@ -146,8 +146,8 @@ func isRowStruct(t reflect.Type) bool {
 	}
 	// time.Time, big.Int and the like show no fields. A row may have
 	// UnmarshalText as well, from an embedded time.Time for instance.
-	for i := range t.NumField() {
-		if f := t.Field(i); f.IsExported() && !f.Anonymous {
+	for f := range t.Fields() {
+		if f.IsExported() && !f.Anonymous {
 			return true
 		}
 	}

@@ -87,8 +87,6 @@ type scanAddress struct {
 
 type scanDict map[string]any
 
-func scanPtr[T any](v T) *T { return &v }
-
 // scanned reads the rows in all three ways, which must agree.
 func scanned[T any](t *testing.T, r resultSet) ([]T, error) {
 	t.Helper()
@@ -177,8 +175,8 @@ func TestScanScalars(t *testing.T) {
 		rowsCase("[]byte", oneColumn([]byte("a"), "bc", []byte{}), []byte("a"), []byte("bc"), []byte{}),
 		rowsCase[[]byte]("NULL in []byte", oneColumn(nil, []byte("a")), nil, []byte("a")),
 		rowsCase("json.RawMessage", oneColumn([]byte(`{"a":1}`), `[2]`, nil), json.RawMessage(`{"a":1}`), json.RawMessage(`[2]`), nil),
-		rowsCase("pointers", oneColumn(int64(1), nil), scanPtr(1), nil),
-		rowsCase("pointers to pointers", oneColumn(int64(1), nil), scanPtr(scanPtr(1)), nil),
+		rowsCase("pointers", oneColumn(int64(1), nil), new(1), nil),
+		rowsCase("pointers to pointers", oneColumn(int64(1), nil), new(new(1)), nil),
 		rowsCase("sql.Null", oneColumn("a", nil), sql.Null[string]{V: "a", Valid: true}, sql.Null[string]{}),
 		rowsCase("sql.NullInt64", oneColumn(int64(1), nil), sql.NullInt64{Int64: 1, Valid: true}, sql.NullInt64{}),
 		rowsCase[scanMood]("a Scanner", oneColumn("glad", "sad", nil), 1, 2, -1),
@@ -202,7 +200,7 @@ func TestScanScalars(t *testing.T) {
 		rowsCase("map from JSON", oneColumn(`{"a":1}`, nil, []byte(`{"b":2}`)), map[string]int{"a": 1}, nil, map[string]int{"b": 2}),
 		rowsCase("slice from JSON", oneColumn(`[1,2]`, nil, `[]`), []int{1, 2}, nil, []int{}),
 		rowsCase("slice from an array of PostgreSQL", oneColumnOf("_int4", "{1,2,3}", "{}", nil), []int{1, 2, 3}, []int{}, nil),
-		rowsCase("strings from an array of PostgreSQL", oneColumnOf("_TEXT", `{a,"b c","d\"\\e",NULL,"NULL",""}`), []*string{scanPtr("a"), scanPtr("b c"), scanPtr(`d"\e`), nil, scanPtr("NULL"), scanPtr("")}),
+		rowsCase("strings from an array of PostgreSQL", oneColumnOf("_TEXT", `{a,"b c","d\"\\e",NULL,"NULL",""}`), []*string{new("a"), new("b c"), new(`d"\e`), nil, new("NULL"), new("")}),
 		rowsCase("array of arrays", oneColumnOf("_BOOL", `{{t,f},{f,t}}`), [][]bool{{true, false}, {false, true}}),
 		rowsCase("array with bounds", oneColumnOf("_FLOAT8", `[0:1]={1.5,-2}`), []float64{1.5, -2}),
 		rowsCase("slice of a driver with lists", resultSet{columns: []string{"x"}, rows: [][]driver.Value{{[]any{"a", "b"}}}}, []string{"a", "b"}),
@@ -240,7 +238,7 @@ func TestScanStructs(t *testing.T) {
 		rowsCase("tags, snake case and pointers", resultSet{
 			columns: []string{"name", "user_id", "pet"},
 			rows:    [][]driver.Value{{"jerry", int64(1), "fish"}, {[]byte("barbara"), int64(2), nil}},
-		}, scanOwner{UserID: 1, Person: "jerry", Pet: scanPtr("fish")}, scanOwner{UserID: 2, Person: "barbara"}),
+		}, scanOwner{UserID: 1, Person: "jerry", Pet: new("fish")}, scanOwner{UserID: 2, Person: "barbara"}),
 		rowsCase("pointers to structs", resultSet{
 			columns: []string{"name"},
 			rows:    [][]driver.Value{{"jerry"}, {"barbara"}},
@@ -248,7 +246,7 @@ func TestScanStructs(t *testing.T) {
 		rowsCase("other spellings", resultSet{
 			columns: []string{"NAME", "userId", "PET"},
 			rows:    [][]driver.Value{{"jerry", int64(1), "fish"}},
-		}, scanOwner{UserID: 1, Person: "jerry", Pet: scanPtr("fish")}),
+		}, scanOwner{UserID: 1, Person: "jerry", Pet: new("fish")}),
 		rowsCase("embedded structs and pointers to them", resultSet{
 			columns: []string{"person", "created_at", "created_by", "city", "country_code"},
 			rows:    [][]driver.Value{{"a", noon, "b", "c", "d"}, {"e", noon, "f", "g", "h"}},
@@ -321,7 +319,7 @@ func TestScanErrors(t *testing.T) {
 	}
 	type unsettable struct {
 		Name string
-		pet  string `db:"pet"` //nolint:unused // the tag is the mistake
+		pet  string `db:"pet"` // the tag is the mistake
 	}
 	_ = unsettable{pet: ""}
 	type raw struct{ X sql.RawBytes }
@@ -440,7 +438,8 @@ func TestScanEachClosesOnPanic(t *testing.T) {
 				t.Error("the panic was changed")
 			}
 		}()
-		for range scanEach[int](queryResult(t, r)) {
+		for _, err := range scanEach[int](queryResult(t, r)) {
+			t.Log(err)
 			panic("mine")
 		}
 	}()
@@ -539,7 +538,7 @@ func TestScanSQLite(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []pet{
-		{1, scanPtr("rex"), true, scanPtr(time.Date(2020, 5, 1, 10, 0, 0, 0, time.UTC)), sql.Null[float64]{V: 12.5, Valid: true}, []byte{0, 0xff}, []string{"a", "b"}},
+		{1, new("rex"), true, new(time.Date(2020, 5, 1, 10, 0, 0, 0, time.UTC)), sql.Null[float64]{V: 12.5, Valid: true}, []byte{0, 0xff}, []string{"a", "b"}},
 		{ID: 2},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -2,6 +2,7 @@ package sqlconn_test
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -64,6 +65,8 @@ func wantNoSecret(t *testing.T, what, text string) {
 
 func TestPasswordIsNeverShown(t *testing.T) {
 	t.Parallel()
+	fakedb.Register("pgx")
+	ownOpener := sqlconn.WithOpener(sql.Open) // whose dials are not masked by ours
 	calls := map[string]func(context.Context, *sqlconn.Conn) error{
 		"Ping": func(ctx context.Context, c *sqlconn.Conn) error { return connection.Ping(ctx, c) },
 		"the pool's own Ping": func(ctx context.Context, c *sqlconn.Conn) error {
@@ -95,30 +98,23 @@ func TestPasswordIsNeverShown(t *testing.T) {
 				srv.Handle(fakedb.Fail(err))
 			},
 		} {
-			for _, prePing := range []bool{false, true} {
-				t.Run(fmt.Sprintf("%s/%s/pool_pre_ping=%t", name, when, prePing), func(t *testing.T) {
+			for _, opts := range [][]connection.Option{nil, {connection.With("pool_pre_ping", true)}, {ownOpener}, {ownOpener, connection.With("pool_pre_ping", true)}} {
+				if len(opts) > 0 && opts[0].String() == ownOpener.String() && name == "the pool's own Ping" {
+					continue // it is not our pool
+				}
+				t.Run(fmt.Sprintf("%s/%s/%v", name, when, opts), func(t *testing.T) {
 					t.Parallel()
 					var out logs
 					srv := fakedb.New(t)
-					c := open(t, "pets", sqlconn.WithURL(urlOf(srv)), connection.WithLogger(logger(&out)),
-						connection.With("echo", true), connection.With("pool_pre_ping", prePing))
-					inner := &fakedb.StateError{State: "08006", Message: "cannot connect to " + srv.DSNs()[0] + " with " + planted}
-					ctx, cancel := context.WithCancel(t.Context())
-					defer cancel()
-					set(srv, fmt.Errorf("dial %s: %w", url.QueryEscape(planted), errors.Join(inner, errors.New(fmt.Sprintf("%q", planted)))))
-					if strings.HasPrefix(name, "read") { // tried for a while otherwise
-						var cancel context.CancelFunc
-						ctx, cancel = context.WithTimeout(ctx, 1)
-						defer cancel()
-						if when == "at the statement" {
-							ctx = t.Context()
-							inner.State = "42601"
-						} else {
-							ctx = t.Context()
-							inner.State = "28P01"
-						}
+					c := open(t, "pets", append([]connection.Option{
+						sqlconn.WithURL(urlOf(srv)), connection.WithLogger(logger(&out)), connection.With("echo", true),
+					}, opts...)...)
+					inner := &fakedb.StateError{State: "08006", Message: "cannot connect with " + planted + " to " + urlOf(srv)}
+					set(srv, fmt.Errorf("dial %s: %w", url.QueryEscape(planted), errors.Join(inner, fmt.Errorf("%q", planted))))
+					if strings.HasPrefix(name, "read") { // or it is tried for a while
+						inner.State = map[string]string{"at the dial": "28P01", "at the statement": "42601"}[when]
 					}
-					err := call(ctx, c)
+					err := call(t.Context(), c)
 					if err == nil {
 						t.Fatal("no error")
 					}

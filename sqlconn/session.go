@@ -179,7 +179,7 @@ func (c *Conn) autocommitSession(ctx context.Context, e *engine, x beginner, wro
 	if err != nil {
 		return connection.Wrap(c, "session", e.masked(err))
 	}
-	defer conn.Close() //nolint:errcheck // it goes back to the pool
+	defer conn.Close() // it goes back to the pool
 	return f(&Tx{conn: c, engine: e, on: conn, wrote: wrote})
 }
 

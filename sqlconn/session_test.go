@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"runtime"
 	"slices"
 	"testing"
@@ -38,6 +39,9 @@ func TestSessionCommits(t *testing.T) {
 		}
 		if tx.Raw() == nil {
 			t.Error("no *sql.Tx")
+		}
+		if text := fmt.Sprintf("%v", tx); text != `session of connection "pets" (sql)` {
+			t.Errorf("a session prints as %s", text)
 		}
 		return nil
 	})
@@ -79,12 +83,13 @@ func TestSessionRollsBack(t *testing.T) {
 					returned bool
 					kept     *sqlconn.Tx
 				)
+				// Not cancelled by the way: database/sql would roll back for us.
+				ctx, cancel := context.WithCancelCause(t.Context())
+				defer cancel(nil)
 				done := make(chan struct{})
 				go func() {
 					defer close(done)
 					defer func() { panicked = recover() }()
-					ctx, cancel := context.WithCancelCause(t.Context())
-					defer cancel(nil)
 					err = c.Session(ctx, func(tx *sqlconn.Tx) error {
 						kept = tx
 						if _, err := tx.Exec(ctx, update); err != nil {
@@ -174,19 +179,25 @@ func TestSessionOptions(t *testing.T) {
 		{"the engine's", []connection.Option{connection.With("isolation_level", "REPEATABLE READ")}, nil, with(sql.LevelRepeatableRead, false)},
 		{"the session's", nil, []sqlconn.SessionOption{sqlconn.Isolation(sql.LevelSerializable)}, with(sql.LevelSerializable, false)},
 		{
-			"the session's over the engine's", []connection.Option{connection.With("isolation_level", "REPEATABLE READ")},
-			[]sqlconn.SessionOption{sqlconn.Isolation(sql.LevelDefault)}, with(sql.LevelDefault, false),
+			"the session's over the engine's",
+			[]connection.Option{connection.With("isolation_level", "REPEATABLE READ")},
+			[]sqlconn.SessionOption{sqlconn.Isolation(sql.LevelDefault)},
+			with(sql.LevelDefault, false),
 		},
 		{"read only", nil, []sqlconn.SessionOption{sqlconn.ReadOnly()}, with(sql.LevelDefault, true)},
 		{
-			"read only, isolated", []connection.Option{connection.With("isolation_level", "SERIALIZABLE")},
-			[]sqlconn.SessionOption{sqlconn.ReadOnly()}, with(sql.LevelSerializable, true),
+			"read only, isolated",
+			[]connection.Option{connection.With("isolation_level", "SERIALIZABLE")},
+			[]sqlconn.SessionOption{sqlconn.ReadOnly()},
+			with(sql.LevelSerializable, true),
 		},
 		{"AUTOCOMMIT", []connection.Option{connection.With("isolation_level", "AUTOCOMMIT")}, nil, none},
 		{"AUTOCOMMIT with pings", []connection.Option{connection.With("isolation_level", "AUTOCOMMIT"), connection.With("pool_pre_ping", true)}, nil, none},
 		{
-			"the session's over AUTOCOMMIT", []connection.Option{connection.With("autocommit", true)},
-			[]sqlconn.SessionOption{sqlconn.Isolation(sql.LevelSerializable)}, with(sql.LevelSerializable, false),
+			"the session's over AUTOCOMMIT",
+			[]connection.Option{connection.With("autocommit", true)},
+			[]sqlconn.SessionOption{sqlconn.Isolation(sql.LevelSerializable)},
+			with(sql.LevelSerializable, false),
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -25,7 +25,7 @@ import (
 var secretsFile []byte
 
 func main() {
-	if os.Getenv("DB_CONN") == "" { //nolint:forbidigo // the program's own default
+	if os.Getenv("DB_CONN") == "" {
 		os.Setenv("DB_CONN", "local")
 	}
 	if err := run(context.Background(), os.Stdout); err != nil {
