@@ -241,12 +241,12 @@ func BenchmarkMiss(b *testing.B) {
 	}{
 		{"flat, uncached", func(int) { must[[]flat](b)(flatByHand(ctx, db)) }, func(int) { must[[]flat](b)(sqlconn.Query[flat](ctx, uncached, selectFlat)) }},
 		{"flat, cached", func(int) { must[[]flat](b)(flatByHand(ctx, db)) }, func(int) {
-			c.ClearQuery(selectFlat)
+			connection.Clear(c)
 			must[[]flat](b)(sqlconn.Query[flat](ctx, c, selectFlat))
 		}},
 		{"with pointers, uncached", func(int) { must[[]deep](b)(deepByHand(ctx, db)) }, func(int) { must[[]deep](b)(sqlconn.Query[deep](ctx, uncached, selectDeep)) }},
 		{"with pointers, cached", func(int) { must[[]deep](b)(deepByHand(ctx, db)) }, func(int) {
-			c.ClearQuery(selectDeep)
+			connection.Clear(c)
 			must[[]deep](b)(sqlconn.Query[deep](ctx, c, selectDeep))
 		}},
 	} {

@@ -70,7 +70,7 @@ type sessionConfig struct {
 // RetrySession runs the whole session again, in a new transaction, when the database has undone
 // it by itself: serialization failures, deadlocks, and a busy SQLite. Its function must then bear
 // being run more than once. It is tried as long and as often as reads are, and never after a
-// commit whose outcome is unknown.
+// commit whose outcome is unknown, nor under AUTOCOMMIT, where nothing is undone.
 func RetrySession() SessionOption { return func(c *sessionConfig) { c.retry = true } }
 
 // Isolation sets the session's isolation level, over the engine's isolation_level; under
@@ -94,13 +94,14 @@ func (c *Conn) Session(ctx context.Context, f func(tx *Tx) error, opts ...Sessio
 	for _, o := range opts {
 		o(&cfg)
 	}
+	piecemeal := false // each statement has been committed by itself: none of them may run again
 	once := func() error {
 		var wrote atomic.Bool
 		use := func(db *sql.DB) error {
 			e := engineOf(db)
 			begun := false
 			err := e.use(ctx, db, func(x beginner) error {
-				begun = true
+				begun, piecemeal = true, e.autocommit && !cfg.given
 				return c.sessionOn(ctx, e, x, cfg, &wrote, f)
 			})
 			if !begun {
@@ -122,7 +123,7 @@ func (c *Conn) Session(ctx context.Context, f func(tx *Tx) error, opts ...Sessio
 		return once()
 	}
 	return connection.Again(ctx, c, func(err error) bool {
-		return !errors.Is(err, ErrCommitUnknown) && retrySession(err)
+		return !piecemeal && !errors.Is(err, ErrCommitUnknown) && retrySession(err)
 	}, once)
 }
 

@@ -254,6 +254,35 @@ func TestAutocommitSessionKeepsWhatWasDone(t *testing.T) {
 	}
 }
 
+// Under AUTOCOMMIT the database has undone nothing when it reports a deadlock: what ran before it stands.
+func TestRetrySessionNeverRepeatsWhatAutocommitHasCommitted(t *testing.T) {
+	t.Parallel()
+	deadlock := &fakedb.StateError{State: "40P01"}
+	for name, test := range map[string]struct {
+		opts []sqlconn.SessionOption
+		runs int
+	}{
+		"AUTOCOMMIT":               {[]sqlconn.SessionOption{sqlconn.RetrySession()}, 1},
+		"a transaction, after all": {[]sqlconn.SessionOption{sqlconn.RetrySession(), sqlconn.Isolation(sql.LevelDefault)}, 2},
+	} {
+		c := memory(t, connection.With("autocommit", true))
+		exec(t, c, "create table runs (run integer)")
+		runs := 0
+		err := c.Session(t.Context(), func(tx *sqlconn.Tx) error {
+			if _, err := tx.Exec(t.Context(), "insert into runs (run) values (1)"); err != nil {
+				t.Error(err)
+			}
+			if runs++; runs == 1 {
+				return deadlock
+			}
+			return nil
+		}, test.opts...)
+		if n := one[int](t, c, "select count(*) from runs"); runs != test.runs || n != 1 || (err == nil) != (runs == 2) {
+			t.Errorf("%s: %d runs, %d rows, error %v; want %d runs and one row", name, runs, n, err, test.runs)
+		}
+	}
+}
+
 func TestSessionOfSQLite(t *testing.T) {
 	t.Parallel()
 	c := memory(t)
