@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -226,6 +227,33 @@ func references(v reflect.Value, path string, found map[uintptr]string) {
 	}
 }
 
+type embeddedCloner struct{ Names []string }
+
+func (e embeddedCloner) Clone() embeddedCloner { return embeddedCloner{slices.Clone(e.Names)} }
+
+type embedsCloner struct {
+	embeddedCloner
+	Ages []int
+}
+
+type embeddedPointerCloner struct{ Names []string }
+
+func (e *embeddedPointerCloner) Clone() *embeddedPointerCloner {
+	return &embeddedPointerCloner{slices.Clone(e.Names)}
+}
+
+// Package reflect calls no methods of unexported fields, and panics when it is asked to.
+func TestEmbeddedCloneThatCannotBeCalled(t *testing.T) {
+	t.Parallel()
+	c := open(t, Config{Logger: new(logs).logger()})
+	s := c.Scope("s", nil)
+	for range 2 {
+		got := must[embedsCloner](t)(Get(t.Context(), s, KeyOf("k"), forever, value(embedsCloner{embeddedCloner{[]string{"ann"}}, []int{1}})))
+		equal(t, "names", len(got.Names), 1)
+	}
+	equal(t, "entries", c.Stats().Entries, 0)
+}
+
 func TestRefusedTypes(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -247,6 +275,8 @@ func TestRefusedTypes(t *testing.T) {
 		{reflect.TypeFor[atomic.Int64](), "is a lock"},
 		{reflect.TypeFor[struct{ N atomic.Bool }](), "is a lock"},
 		{reflect.TypeFor[map[*int]string](), "keys of map[*int]string"},
+		{reflect.TypeFor[embedsCloner](), "the Clone of cache.embeddedCloner"},
+		{reflect.TypeFor[[]struct{ embeddedPointerCloner }](), "the Clone of cache.embeddedPointerCloner"},
 		{reflect.TypeFor[struct{ Inner struct{ Deep []mixed } }](), "the field hidden"},
 	} {
 		if got := planOf(c.typ).reason; !strings.Contains(got, c.want) {

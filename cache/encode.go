@@ -276,6 +276,9 @@ func (e *encoder) present(v reflect.Value) bool {
 }
 
 func (e *encoder) elems(v reflect.Value) bool {
+	if v.Len() > maxArgBytes { // of no size each, they would not end
+		return false
+	}
 	info := argTypeOf(v.Type().Elem())
 	for i := range v.Len() {
 		if !e.typed(v.Index(i), info) {

@@ -316,7 +316,8 @@ func TestWhatHasNoStableForm(t *testing.T) {
 		"a failing Valuer": failing{}, "a place to write to": sql.Out{Dest: new(1)}, "an error": errors.New("x"), "a location": time.UTC,
 		"a named argument": sql.Named("a", func() {}), "a URL with a password": url.URL{User: url.UserPassword("a", "b")},
 		"a ring": ring, "a map in itself": self, "a slice in itself": selfSlice, "too wide": wide, "too wide, other keys": wideMap,
-		"too long": make([]string, maxArgBytes+100),
+		"too long":                 make([]string, maxArgBytes+100),
+		"without an end or a size": make([]struct{}, 1<<40),
 	} {
 		b, ok := AppendArg([]byte("as it was"), v)
 		if ok || string(b) != "as it was" {

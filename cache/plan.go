@@ -177,6 +177,9 @@ func refusalOfStruct(t reflect.Type, seen map[reflect.Type]bool) string {
 			if why := refusal(f.Type, seen); why != "" {
 				return why
 			}
+			if !f.IsExported() && !isInline(f.Type) && cloneOf(f.Type) != nil {
+				return "the Clone of " + f.Type.String() + " cannot be called where it is embedded, since its name is not exported"
+			}
 			continue
 		}
 		if why := refusalInside(f.Type); why != "" {

@@ -1,7 +1,9 @@
 package connection
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/streamconn/streamconn/secrets"
 )
@@ -44,6 +46,14 @@ func (t *trunk) configured() (sources, error) {
 	default:
 		if ok {
 			return s, fmt.Errorf("connections.%s in the secrets is %s, not a section; write [connections.%s] above its keys", t.name, typeName(v), t.name)
+		}
+		s.absent = func() string {
+			_, err := store.Secret("connections", t.name)
+			missing, _ := errors.AsType[*secrets.MissingError](err)
+			if missing == nil || len(missing.Looked) == 0 {
+				return "" // it has come since, or there is no place where it could be
+			}
+			return strings.TrimPrefix(missing.Error(), "secrets: ")
 		}
 	}
 	return s, nil

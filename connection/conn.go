@@ -390,7 +390,7 @@ func (c *conn[T]) build(ctx context.Context) (_ *generation[T], _ *answers, err 
 	if err != nil {
 		return nil, nil, err
 	}
-	p := &Params{&parameters{name: c.name, kind: &c.kind, logger: c.logger(), places: s.places}}
+	p := &Params{&behind{&parameters{name: c.name, kind: &c.kind, logger: c.logger(), places: s.places}}}
 	p.ask("type", nil)
 	ttl, err := p.DurationOr("ttl", cache.Default)
 	if err != nil {
@@ -408,7 +408,7 @@ func (c *conn[T]) build(ctx context.Context) (_ *generation[T], _ *answers, err 
 		err = errors.New("the factory gave neither a client nor an error")
 	}
 	if err != nil {
-		return nil, nil, errors.Join(err, s.problem)
+		return nil, nil, errors.Join(p.masked(err), s.problem)
 	}
 	finished = true
 

@@ -34,6 +34,9 @@ func (p *Params) Decode(dst any) error {
 		if !field.IsExported() || name == "-" {
 			continue
 		}
+		if field.Type == secretType {
+			p.setSecret(name)
+		}
 		f, ok := p.ask(name, env)
 		switch {
 		case !ok && isOptional:
@@ -50,6 +53,8 @@ func (p *Params) Decode(dst any) error {
 	}
 	return errors.Join(problems...)
 }
+
+var secretType = reflect.TypeFor[secrets.Secret]()
 
 func paramTag(field reflect.StructField) (name string, env []string, isOptional bool) {
 	parts := strings.Split(field.Tag.Get("param"), ",")

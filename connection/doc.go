@@ -20,7 +20,7 @@
 //
 // [Open] makes a connection of the caller's own. Get shares: those who ask the same [Registry] for
 // the same name, with the same options in any order, get the same pointer. There is a Get for
-// every kind (sqlconn.Get, supabase.Get, [Kind.Get]), and the function [Get] for kinds that a
+// every kind (sqlconn.Get, [Kind.Get]), and the function [Get] for kinds that a
 // section of the secrets names and [Register] has made known.
 //
 // # Parameters

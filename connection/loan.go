@@ -86,6 +86,9 @@ func Ping[T any](ctx context.Context, c Connection[T]) error {
 		}
 		return pingClient(ctx, client)
 	})
+	if last := leaserOf(c).answered(); last != nil {
+		err = last.params.masked(err)
+	}
 	return Wrap(c, "ping", err)
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"hash/maphash"
 	"log/slog"
-	"reflect"
 	"slices"
 	"time"
 
@@ -22,7 +21,7 @@ type Option struct {
 	setting setting
 	name    string // of a parameter, a kind
 	number  int64  // durations, sizes, switches
-	value   any    // a parameter's value, or a pointer
+	value   hidden // a parameter's value, or a pointer
 }
 
 type setting uint8
@@ -50,7 +49,7 @@ const (
 // With [Get] the value has to be one that can be compared by its content: texts, numbers, truth
 // values, times, and slices, maps and structs of such.
 func With(param string, value any) Option {
-	return Option{setting: settingParam, name: param, value: value}
+	return Option{setting: settingParam, name: param, value: hide(value)}
 }
 
 // WithType names the registered kind, for [Get] from a [Registry]. It wins over the "type" of the section.
@@ -58,17 +57,17 @@ func WithType(kind string) Option { return Option{setting: settingKind, name: ki
 
 // In picks the registry that shares the connection, and whose secrets, logger and cache it
 // uses. Without it, and with a nil one, that is [Default].
-func In(r *Registry) Option { return Option{setting: settingRegistry, value: r} }
+func In(r *Registry) Option { return Option{setting: settingRegistry, value: hide(r)} }
 
 // WithSecrets picks the store that the section is read from. Without it that is the registry's.
-func WithSecrets(s *secrets.Store) Option { return Option{setting: settingSecrets, value: s} }
+func WithSecrets(s *secrets.Store) Option { return Option{setting: settingSecrets, value: hide(s)} }
 
 // WithLogger sets where the connection logs. Without it that is the registry's logger.
-func WithLogger(l *slog.Logger) Option { return Option{setting: settingLogger, value: l} }
+func WithLogger(l *slog.Logger) Option { return Option{setting: settingLogger, value: hide(l)} }
 
 // WithCache keeps the connection's cached reads in c, which its maker closes. Without it,
 // a shared connection uses its registry's cache (64 MiB), and an opened one has its own (8 MiB).
-func WithCache(c *cache.Cache) Option { return Option{setting: settingCache, value: c} }
+func WithCache(c *cache.Cache) Option { return Option{setting: settingCache, value: hide(c)} }
 
 // WithDefaultTTL sets the TTL of reads for which neither the call nor the section names one:
 // 0 does not cache, [cache.Forever], which is the default, never expires.
@@ -86,19 +85,19 @@ func WithMaxAge(age time.Duration) Option {
 func WithStrict() Option { return Option{setting: settingStrict, number: 1} }
 
 // WithRetry sets how reads are tried again. See [Retry] for what its zero fields mean.
-func WithRetry(r Retry) Option { return Option{setting: settingRetry, value: r} }
+func WithRetry(r Retry) Option { return Option{setting: settingRetry, value: hide(r)} }
 
 // WithTransient adds errors after which a read is worth another try, for clients of kinds that
 // the library does not know. It is asked besides the rules of the kind itself. Functions cannot be
 // compared: [Get] refuses this option, [Open] takes it.
 func WithTransient(transient func(error) bool) Option {
-	return Option{setting: settingTransient, value: transient}
+	return Option{setting: settingTransient, value: hide(transient)}
 }
 
 // WithEnviron replaces the process environment, for tests. Functions cannot be compared: [Get]
 // refuses this option, [Open] takes it, and a [Registry] has a field for it.
 func WithEnviron(lookup func(name string) (string, bool)) Option {
-	return Option{setting: settingEnviron, value: lookup}
+	return Option{setting: settingEnviron, value: hide(lookup)}
 }
 
 // String names the option, and never shows a parameter's value: it may be a secret.
@@ -153,19 +152,19 @@ func newConfig(opts []Option) (config, error) {
 			if c.given == nil {
 				c.given = make(map[string]any)
 			}
-			c.given[o.name] = copyOfTables(o.value) // the caller may go on with the table
+			c.given[o.name] = copyOfTables(o.value.reveal()) // the caller may go on with the table
 		case settingKind:
 			c.kind = o.name
 		case settingRegistry:
-			if r, _ := o.value.(*Registry); r != nil {
+			if r, _ := o.value.reveal().(*Registry); r != nil {
 				c.registry = r
 			}
 		case settingSecrets:
-			c.store, _ = o.value.(*secrets.Store)
+			c.store, _ = o.value.reveal().(*secrets.Store)
 		case settingLogger:
-			c.logger, _ = o.value.(*slog.Logger)
+			c.logger, _ = o.value.reveal().(*slog.Logger)
 		case settingCache:
-			c.cache, _ = o.value.(*cache.Cache)
+			c.cache, _ = o.value.reveal().(*cache.Cache)
 		case settingTTL:
 			c.ttl, c.ttlGiven = time.Duration(o.number), time.Duration(o.number) != cache.Default
 		case settingMaxAge:
@@ -173,11 +172,11 @@ func newConfig(opts []Option) (config, error) {
 		case settingStrict:
 			c.strict = true
 		case settingRetry:
-			c.retry, _ = o.value.(Retry)
+			c.retry, _ = o.value.reveal().(Retry)
 		case settingTransient:
-			c.transient, _ = o.value.(func(error) bool)
+			c.transient, _ = o.value.reveal().(func(error) bool)
 		case settingEnviron:
-			c.environ, _ = o.value.(func(string) (string, bool))
+			c.environ, _ = o.value.reveal().(func(string) (string, bool))
 		}
 	}
 	if c.environ == nil {
@@ -197,31 +196,25 @@ func (o *Option) appendContent(dst []byte) (b []byte, ok bool) {
 	case settingParam:
 		dst = appendText(dst, o.name)
 		if o.name == "ttl" { // 10, "10s" and 10*time.Second are one
-			if ttl, err := cache.TTLOf(o.value); err == nil {
+			if ttl, err := cache.TTLOf(o.value.reveal()); err == nil {
 				return binary.LittleEndian.AppendUint64(append(dst, 't'), uint64(ttl)), true
 			}
 		}
-		return appendContent(append(dst, 'v'), o.value)
+		return appendContent(append(dst, 'v'), o.value.reveal())
 	case settingRetry:
-		r, _ := o.value.(Retry)
+		r, _ := o.value.reveal().(Retry)
 		for _, d := range [...]time.Duration{r.Window, r.Min, r.Max} {
 			dst = binary.LittleEndian.AppendUint64(dst, uint64(d))
 		}
 		return dst, true
 	case settingSecrets, settingLogger, settingCache, settingRegistry:
-		return appendPointer(dst, o.value), true
+		return binary.LittleEndian.AppendUint64(dst, uint64(o.value.address())), true
 	case settingTransient, settingEnviron:
 		return dst, false
 	default:
 		dst = append(dst, o.name...)
 		return binary.LittleEndian.AppendUint64(dst, uint64(o.number)), true
 	}
-}
-
-// appendPointer stands for the thing that a pointer leads to. While a connection is shared, it
-// keeps that alive, so that its address is nobody else's.
-func appendPointer(dst []byte, pointer any) []byte {
-	return binary.LittleEndian.AppendUint64(dst, uint64(reflect.ValueOf(pointer).Pointer()))
 }
 
 // contents is the comparable form of a call's options, built on the caller's stack.

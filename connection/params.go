@@ -31,7 +31,13 @@ import (
 // [Explain] lists them, and keys that nobody asked for are told once, or refused by [WithStrict].
 // It is safe for concurrent use, and is of no use after the factory has returned.
 type Params struct {
-	*parameters // behind a pointer, where package fmt does not look
+	*behind
+}
+
+// behind is a second pointer: package fmt does not ask the methods of somebody's unexported field, and
+// follows the first pointer there for verbs that do not fit, such as %s.
+type behind struct {
+	*parameters
 }
 
 type parameters struct {
@@ -44,6 +50,7 @@ type parameters struct {
 	asked     []answer
 	closers   []func() error
 	ephemeral bool
+	hidden    []string // the names of what was asked for as a Secret
 }
 
 // question is one parameter that was asked for, so that it can be asked again.
@@ -103,8 +110,21 @@ func (p *Params) StringOr(name, otherwise string, env ...string) (string, error)
 
 // Secret gives a required text as a value that does not print itself.
 func (p *Params) Secret(name string, env ...string) (secrets.Secret, error) {
+	p.setSecret(name)
 	s, err := p.String(name, env...)
 	return secrets.NewSecret(s), err
+}
+
+func (p *Params) setSecret(name string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.hidden = append(p.hidden, name)
+}
+
+func (p *Params) isSecret(name string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Contains(p.hidden, name)
 }
 
 // Int gives a required whole number; digits in a text will do, since the environment and

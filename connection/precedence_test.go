@@ -232,6 +232,20 @@ no port: give it by connection.With("port", …), or by [connections.pets] port`
 	}
 }
 
+// Most often the program runs in another folder than its secrets, or the name has a slip.
+func TestMissingSectionNamesTheFilesAndTheNearestSection(t *testing.T) {
+	t.Parallel()
+	r := world(t, section("pets_db", map[string]any{"url": "hunter2"}))
+	err := asked(t, r, "pets_bd", nil, func(p *connection.Params) error {
+		_, err := p.String("url")
+		return err
+	})
+	want := `connection "pets_bd": open: no url: give it by connection.With("url", …), or by [connections.pets_bd] url (no connections.pets_bd in values given in code; did you mean connections.pets_db?)`
+	if err == nil || err.Error() != want {
+		t.Errorf("got  %v\nwant %s", err, want)
+	}
+}
+
 // A key that is asked for is not taken for a misspelling of another.
 func TestNearestKeyIsNoneThatIsAskedFor(t *testing.T) {
 	t.Parallel()

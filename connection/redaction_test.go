@@ -22,10 +22,11 @@ const planted = "hunter2-plänted"
 // shown lists everything that a value may be printed as.
 func shown(v any) map[string]string {
 	texts := make(map[string]string)
-	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%T", "%t"} {
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%T", "%t", "%p"} {
 		texts[verb] = fmt.Sprintf(verb, v)
 		texts["slice of "+verb] = fmt.Sprintf(verb, []any{v})
 		texts["struct with "+verb] = fmt.Sprintf(verb, struct{ Field any }{v})
+		texts["unexported field with "+verb] = fmt.Sprintf(verb, struct{ field any }{v}) // fmt asks no methods there
 	}
 	if b, err := json.Marshal(v); err == nil {
 		texts["JSON"] = string(b)

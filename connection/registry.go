@@ -160,7 +160,7 @@ func registeredFactory[T any](r *Registry, word string, p *Params) (string, Fact
 func registryOf(opts []Option) *Registry {
 	for _, o := range slices.Backward(opts) {
 		if o.setting == settingRegistry {
-			if r, _ := o.value.(*Registry); r != nil {
+			if r, _ := o.value.reveal().(*Registry); r != nil {
 				return r
 			}
 		}
@@ -264,7 +264,8 @@ func leadOpen[W any](ctx context.Context, r *Registry, s *sharing, opts []Option
 	if err != nil {
 		return wrapper, &Error{Op: "get", Name: s.name, Err: err}
 	}
-	cfg.registry = r
+	// Not those that newConfig has found: the function Get is given its registry.
+	cfg.registry, cfg.environ = r, r.environ()
 	err = &Error{Op: "get", Name: s.name, Err: &PanicError{Op: "open"}} // until open returns
 	wrapper, base, err = open(ctx, s.name, cfg, &hooks{
 		removed: func() { r.remove(s) },

@@ -210,3 +210,41 @@ func TestDerivePanics(t *testing.T) {
 	}
 	src.check(t)
 }
+
+func TestClosingAViewEndsItsRefreshes(t *testing.T) {
+	t.Parallel()
+	c := connection.Of("x", new(int))
+	t.Cleanup(func() { _ = c.Close() })
+	view := connection.Scoped(c, "ann", func(n *int) *int { return n })
+	policy := cache.Policy{TTL: 1, Stale: time.Hour} // which expires at once
+	refreshing, ended := make(chan struct{}), make(chan struct{})
+	for i := range 2 {
+		_, err := connection.Load(t.Context(), view, connection.Key("k"), policy, func(ctx context.Context, _ *int) (int, error) {
+			if i == 1 {
+				close(refreshing)
+				<-ctx.Done()
+				close(ended)
+			}
+			return 0, ctx.Err()
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	<-refreshing
+	// A Reset makes the view look at the parameters again; the refresh is its own all the same.
+	if err := c.Reset(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := connection.Read(t.Context(), view, "other", cacheForever, func(context.Context, *int) (int, error) { return 0, nil }); err != nil {
+		t.Fatal(err)
+	}
+	if err := view.Close(); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-ended:
+	case <-time.After(5 * time.Second):
+		t.Error("the refresh of a closed view goes on")
+	}
+}

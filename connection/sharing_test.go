@@ -608,3 +608,24 @@ func TestBoundSparesWhatCannotBeMadeAgain(t *testing.T) {
 		t.Errorf("connected: memory %t, a %t, b %t", connection.Stats(memory).Connected, connection.Stats(a).Connected, connection.Stats(b).Connected)
 	}
 }
+
+// The registry given to Get is the one whose environment counts, as it is with In.
+func TestGetUsesItsRegistrysEnvironment(t *testing.T) {
+	t.Parallel()
+	r := &connection.Registry{Secrets: secrets.Of(nil), Environ: environ("DB_NAME=pets", "DB_HOST=pg")}
+	t.Cleanup(func() { _ = r.Close() })
+	connection.Register(r, "pets", func(_ context.Context, p *connection.Params) (*string, error) {
+		host, err := p.String("host", "DB_HOST")
+		return &host, err
+	})
+	other := &connection.Registry{Secrets: secrets.Of(nil), Environ: environ("DB_HOST=other")}
+	for _, opts := range [][]connection.Option{nil, {connection.In(other)}} {
+		c, err := connection.Get[*string](t.Context(), r, "env:DB_NAME", opts...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if host, err := c.Raw(t.Context()); err != nil || *host != "pg" {
+			t.Errorf("got %v, %v", host, err)
+		}
+	}
+}

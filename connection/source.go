@@ -42,6 +42,7 @@ type places struct {
 	given   map[string]any // options
 	section map[string]any // [connections.NAME]
 	header  string         // "[connections.NAME]"
+	absent  func() string  // if there is no such section: which files were looked at; may be nil
 	top     func(key string) (any, bool)
 	environ func(key string) (string, bool)
 }
@@ -117,7 +118,13 @@ func copyOfTables(v any) any {
 
 // looked names, in the order of precedence, the places where find looks.
 func (p *places) looked(name string, env []string) []string {
-	texts := []string{"connection.With(\"" + name + "\", …)", p.header + " " + name}
+	section := p.header + " " + name
+	if p.absent != nil {
+		if why := p.absent(); why != "" {
+			section += " (" + why + ")"
+		}
+	}
+	texts := []string{"connection.With(\"" + name + "\", …)", section}
 	for _, key := range env {
 		texts = append(texts, "$"+key+" (in the environment or the secrets)")
 	}

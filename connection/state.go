@@ -67,6 +67,7 @@ type trunk struct {
 type reading struct {
 	version uint64
 	mark    mark
+	cache   *cache.Cache
 	scope   *cache.Scope
 	ttl     time.Duration // of reads that name none
 }
@@ -184,17 +185,19 @@ func (s *state) prepare() *reading {
 	if c == nil {
 		return nil
 	}
-	id := s.scopePrefix() + string(m[:]) + s.identity
-	r := &reading{
-		version: version,
-		mark:    m,
-		scope:   c.Scope(id, &s.counters, &s.all, &s.reads),
-		ttl:     s.ttl(),
+	r := &reading{version: version, mark: m, cache: c, ttl: s.ttl()}
+	if old := s.reading.Load(); old != nil && old.mark == m && old.cache == c {
+		r.scope = old.scope
+	} else {
+		r.scope = c.Scope(s.scopePrefix()+string(m[:])+s.identity, &s.counters, &s.all, &s.reads)
+		s.remember(r.scope)
 	}
-	s.remember(r.scope)
-	s.reading.Store(r)
+	if old := s.reading.Swap(r); old != nil && old.scope != r.scope {
+		_ = old.scope.Close() // its refreshes are of other parameters, and a view closes only its last scope
+	}
 	if s.usable() != nil { // meanwhile: nothing is to be found any more
 		s.reading.Store(nil)
+		_ = r.scope.Close() // of memory alone, as above
 	}
 	return r
 }
