@@ -162,8 +162,16 @@ func (e *engine) enter(ctx context.Context) error {
 	case <-timer.C:
 		return &PoolTimeoutError{Size: cap(e.slots), Timeout: e.timeout}
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return endOf(ctx)
 	}
+}
+
+// endOf tells that ctx is over, and why. Whatever the cause, it is a context.Canceled or DeadlineExceeded.
+func endOf(ctx context.Context) error {
+	if cause := context.Cause(ctx); !errors.Is(cause, ctx.Err()) {
+		return fmt.Errorf("%w: %w", ctx.Err(), cause)
+	}
+	return context.Cause(ctx)
 }
 
 func (e *engine) leave() {

@@ -36,6 +36,7 @@ func Connect(ctx context.Context, p *connection.Params) (*sql.DB, error) {
 	if err != nil {
 		return nil, err
 	}
+	hideLowerAddress(p, settings.connectArgs)
 	if t, err = t.withConnectArgs(settings.connectArgs); err != nil {
 		return nil, err
 	}
@@ -125,6 +126,25 @@ func whereLooked(p *connection.Params, err error, parts ...string) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// hideLowerAddress takes out of connect_args what says where the database is and as whom, if they
+// come from a lower level than the url: a url hides such parts wherever they stand.
+func hideLowerAddress(p *connection.Params, args map[string]any) {
+	_, url, _ := p.Lookup(partURL)
+	_, level, _ := p.Lookup("create_engine_kwargs")
+	if _, beside, ok := p.Lookup("connect_args"); ok {
+		level = beside
+	}
+	if level >= url {
+		return
+	}
+	for _, key := range []string{
+		"host", "hostaddr", "port", "unix_socket", "user", "username", "password", "passwd", "passfile",
+		"dbname", "database", "db", "service", "servicefile",
+	} {
+		delete(args, key)
+	}
 }
 
 // readEngine collects the settings of create_engine_kwargs; those beside the others go before those in the table.

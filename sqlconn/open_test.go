@@ -363,3 +363,22 @@ func TestConnectAsARegisteredFactory(t *testing.T) {
 		}
 	}
 }
+
+// The address of lower levels is hidden by a url, also where it stands in connect_args.
+func TestURLHidesTheAddressInLowerConnectArgs(t *testing.T) {
+	t.Parallel()
+	srv := fakedb.New(t)
+	fakedb.Register("pgx")
+	reg := world(t, map[string]any{"pets": map[string]any{
+		"connect_args": map[string]any{"host": "prod", "password": planted, "application_name": "pets"},
+	}})
+	var dsn string
+	open(t, "pets", connection.In(reg), sqlconn.WithURL("postgresql://u@localhost/test"),
+		sqlconn.WithOpener(func(_, given string) (*sql.DB, error) {
+			dsn = given
+			return srv.Open(), nil
+		}))
+	if strings.Contains(dsn, "prod") || strings.Contains(dsn, planted) || !strings.Contains(dsn, "pets") {
+		t.Errorf("the DSN is %q", dsn)
+	}
+}

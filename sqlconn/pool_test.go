@@ -112,6 +112,13 @@ func TestPoolTimeout(t *testing.T) {
 					t.Errorf("with a context of a second, took %v", took)
 				}
 
+				why := errors.New("had enough")
+				caused, end := context.WithTimeoutCause(t.Context(), time.Second, why)
+				defer end()
+				err = call(caused, c)
+				wantIs(t, err, context.DeadlineExceeded)
+				wantIs(t, err, why)
+
 				time.AfterFunc(time.Second, func() { close(hold) })
 				if err := call(t.Context(), c); err != nil { // served as soon as there is a connection
 					t.Error(err)

@@ -163,7 +163,7 @@ func commitError(ctx context.Context, e *engine, err error) error {
 	case err == nil:
 		return nil
 	case ctx.Err() != nil && (errors.Is(err, sql.ErrTxDone) || err == ctx.Err()): //nolint:errorlint // what database/sql says, and no driver
-		return context.Cause(ctx) // which ended before the commit was sent, and had it rolled back
+		return endOf(ctx) // which ended before the commit was sent, and had it rolled back
 	case errors.Is(err, sql.ErrTxDone) || retrySession(err) || answered(err) || rolledBackInstead(err):
 		return e.masked(err)
 	default:

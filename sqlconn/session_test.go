@@ -70,6 +70,7 @@ func TestSessionRollsBack(t *testing.T) {
 		"on runtime.Goexit":       {f: func(context.CancelCauseFunc) error { runtime.Goexit(); return nil }, exits: true},
 		"when its context ends":   {f: func(cancel context.CancelCauseFunc) error { cancel(nil); return nil }, err: context.Canceled},
 		"for the context's cause": {f: func(cancel context.CancelCauseFunc) error { cancel(boom); return nil }, err: boom},
+		"whatever the cause":      {f: func(cancel context.CancelCauseFunc) error { cancel(boom); return nil }, err: context.Canceled},
 		"on an error afterwards":  {f: func(cancel context.CancelCauseFunc) error { cancel(nil); return boom }, err: boom},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -97,13 +97,27 @@ var secretWords = []string{"pass", "pwd", "secret", "token", "credential", "sign
 // secret reports whether the parameter is one to mask: its name says so, and
 // its value is more than a switch.
 func (p queryParam) secret() bool {
-	switch strings.ToLower(p.value) {
+	key, value := p.setting()
+	switch strings.ToLower(value) {
 	case "", "0", "1", "true", "false", "yes", "no", "on", "off":
 		return false
 	}
-	name := strings.ToLower(p.key)
+	name := strings.ToLower(key)
 	return strings.HasSuffix(name, "key") ||
 		slices.ContainsFunc(secretWords, func(w string) bool { return strings.Contains(name, w) })
+}
+
+// setting is the parameter's name and value; those of the pragma in a _pragma of SQLite, such as
+// key('…'), with which some of its drivers open encrypted databases.
+func (p queryParam) setting() (key, value string) {
+	if !strings.EqualFold(p.key, "_pragma") {
+		return p.key, p.value
+	}
+	at := strings.IndexAny(p.value, "(=")
+	if at < 0 {
+		return p.value, ""
+	}
+	return strings.TrimSpace(p.value[:at]), strings.Trim(p.value[at+1:], ` )'"`)
 }
 
 // secrets are the texts that must not be shown: what redactError is to mask in
@@ -115,7 +129,8 @@ func (t target) secrets() []string {
 	}
 	for _, p := range t.query {
 		if p.secret() {
-			out = append(out, p.value)
+			_, value := p.setting()
+			out = append(out, value)
 		}
 	}
 	return out

@@ -52,3 +52,20 @@ func TestTargetNeverShowsSecrets(t *testing.T) {
 		t.Errorf("secrets differ (-want +got):\n%s", diff)
 	}
 }
+
+// The key of an encrypted SQLite database is a pragma like any other.
+func TestKeyInAPragmaIsASecret(t *testing.T) {
+	t.Parallel()
+	for _, pragma := range []string{"key(hunter2)", "key('hunter2')", "hexkey = hunter2", "rekey=%22hunter2%22"} {
+		got, err := parseURL("sqlite:///pets.db?_pragma=" + pragma + "&_pragma=foreign_keys(on)")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := "sqlite:///pets.db?_pragma=REDACTED&_pragma=foreign_keys%28on%29"; got.String() != want {
+			t.Errorf("String is %s, want %s", got, want)
+		}
+		if diff := cmp.Diff([]string{"hunter2"}, got.secrets()); diff != "" {
+			t.Errorf("%s: secrets differ (-want +got):\n%s", pragma, diff)
+		}
+	}
+}

@@ -70,14 +70,15 @@ func splitURL(raw string) (target, error) {
 	if scheme, rest, ok := strings.Cut(raw, "://"); ok && isScheme(scheme) {
 		return splitSchemeURL(strings.ToLower(scheme), rest)
 	}
-	if word := keywordAt(raw); word != "" {
-		if libpqKeywords[strings.ToLower(word)] {
-			return splitKeywords(raw)
-		}
-		return target{}, errODBC
+	word := keywordAt(raw)
+	if libpqKeywords[strings.ToLower(word)] {
+		return splitKeywords(raw)
 	}
-	if isMySQLDSN(raw) {
+	if isMySQLDSN(raw) { // whose username may look like a keyword
 		return splitMySQLDSN(raw)
+	}
+	if word != "" {
+		return target{}, errODBC
 	}
 	if strings.Contains(raw, ";") && strings.Contains(raw, "=") {
 		return target{}, errODBC

@@ -45,7 +45,7 @@ func run(ctx context.Context, out io.Writer) error {
 	}
 	conn, err := sqlconn.Open(ctx, "env:DB_CONN", connection.WithSecrets(store))
 	if err != nil {
-		return err // an unset DB_CONN, or a section that is not there, says so
+		return err // a section that is not there says so
 	}
 	defer conn.Close()
 

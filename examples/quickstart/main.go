@@ -101,12 +101,20 @@ func followSecrets(ctx context.Context, out io.Writer, conn *sqlconn.Conn) error
 	defer stop()
 	store := connection.Default.Secrets
 	moved := make(chan struct{}, 1)
-	defer store.OnChange(func() { moved <- struct{}{} })()
+	defer store.OnChange(func() {
+		select {
+		case moved <- struct{}{}:
+		default: // told already; a listener must not wait
+		}
+	})()
 	watching := make(chan error, 1)
 	go func() { watching <- store.Watch(ctx) }()
 
 	edited := []byte("[connections.pets_db]\nurl = \"sqlite:///other_pets.db\"\n")
-	if err := os.WriteFile(secretsPath, edited, 0o600); err != nil {
+	if err := os.WriteFile(secretsPath+".new", edited, 0o600); err != nil {
+		return err
+	}
+	if err := os.Rename(secretsPath+".new", secretsPath); err != nil { // whole, at one stroke
 		return err
 	}
 	select {
