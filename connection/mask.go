@@ -1,19 +1,14 @@
 package connection
 
 import (
-	"cmp"
-	"errors"
-	"fmt"
 	"net/url"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
+	"github.com/streamconn/streamconn/internal/redact"
 	"github.com/streamconn/streamconn/secrets"
 )
-
-const mask = "REDACTED"
 
 // masked keeps the secrets among the parameters out of what a factory, or a client, says of a failure:
 // net/url and many drivers quote what they were given. Not everything that was asked for is a
@@ -26,29 +21,7 @@ func (p *Params) masked(err error) error {
 	for _, a := range p.answers() {
 		found = secretTexts(found, isSecretName(a.name) || isSecretName(a.key) || p.isSecret(a.name), a.value)
 	}
-	text := err.Error()
-	if shown := maskAll(text, found); shown != text {
-		return &maskedError{text: shown, err: err}
-	}
-	return err
-}
-
-// maskedError shows another error without its secrets. There is no Unwrap, which would hand that out.
-type maskedError struct {
-	text string
-	err  error
-}
-
-func (e *maskedError) Error() string                 { return e.text }
-func (e *maskedError) Is(target error) bool          { return errors.Is(e.err, target) }
-func (e *maskedError) As(target any) bool            { return errors.As(e.err, target) }
-func (e *maskedError) Format(f fmt.State, verb rune) { _, _ = fmt.Fprintf(f, quotedIf(verb), e.text) }
-
-func quotedIf(verb rune) string {
-	if verb == 'q' {
-		return "%q"
-	}
-	return "%s"
+	return redact.Error(err, found...)
 }
 
 var secretName = regexp.MustCompile(`(?i)passw|pwd|secret|token|credential|key$`)
@@ -110,33 +83,4 @@ func passwordsIn(s string) []string {
 		}
 	}
 	return all
-}
-
-// maskAll masks the secrets in a text, as they are, percent-encoded and quoted. Short ones are masked only
-// where they stand alone: elsewhere they are parts of words.
-func maskAll(text string, found []string) string {
-	var forms []string
-	for _, s := range found {
-		quoted := strconv.Quote(s)
-		forms = append(forms, s, url.QueryEscape(s), url.PathEscape(s), quoted[1:len(quoted)-1])
-	}
-	slices.SortFunc(forms, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
-	var patterns []string
-	for _, form := range slices.Compact(forms) {
-		switch pattern := regexp.QuoteMeta(form); {
-		case form == "":
-		case len(form) < 4:
-			patterns = append(patterns, `\b`+pattern+`\b`)
-		default:
-			patterns = append(patterns, pattern)
-		}
-	}
-	if len(patterns) == 0 {
-		return text
-	}
-	re, err := regexp.Compile(strings.Join(patterns, "|"))
-	if err != nil { // too large, or no UTF-8: then nothing of it is shown
-		return mask
-	}
-	return re.ReplaceAllLiteralString(text, mask)
 }

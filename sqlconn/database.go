@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/streamconn/streamconn/internal/redact"
 )
 
 // engine is what is known about a *sql.DB besides what database/sql knows: its dialect, and
@@ -265,7 +267,7 @@ func (e *engine) masked(err error) error {
 	if err == nil || e.secrets == nil {
 		return err
 	}
-	return redactError(err, e.secrets()...)
+	return redact.Error(err, e.secrets()...)
 }
 
 // dialError is a failure to make a new connection, apart from failures on those that there are.

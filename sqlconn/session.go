@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"github.com/streamconn/streamconn/connection"
+	"github.com/streamconn/streamconn/internal/redact"
 )
 
 // Tx is a session: a transaction of its own on one of the database's connections. [Query],
@@ -187,7 +188,7 @@ func (c *Conn) autocommitSession(ctx context.Context, e *engine, x beginner, wro
 // answered tells whether the database itself said no, on a connection that it kept.
 func answered(err error) bool {
 	said := false
-	eachError(err, func(e error) bool {
+	redact.Each(err, func(e error) bool {
 		fault, ok := serverAnswer(e)
 		said = ok && !fault.broken
 		return !ok
@@ -198,7 +199,7 @@ func answered(err error) bool {
 // rolledBackInstead tells of the errors, without code or type of their own, with which drivers of
 // PostgreSQL say that a statement had failed before and COMMIT therefore rolled back.
 func rolledBackInstead(err error) bool {
-	return !eachError(err, func(e error) bool {
+	return !redact.Each(err, func(e error) bool {
 		text := e.Error()
 		return text != "commit unexpectedly resulted in rollback" && // pgx
 			!strings.EqualFold(text, "pq: could not complete operation in a failed transaction")

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/streamconn/streamconn/internal/redact"
 )
 
 // A target says which database to reach and as whom. It is what parseURL reads
@@ -120,7 +122,7 @@ func (p queryParam) setting() (key, value string) {
 	return strings.TrimSpace(p.value[:at]), strings.Trim(p.value[at+1:], ` )'"`)
 }
 
-// secrets are the texts that must not be shown: what redactError is to mask in
+// secrets are the texts that must not be shown: what redact.Error is to mask in
 // everything that a driver says.
 func (t target) secrets() []string {
 	var out []string
@@ -148,7 +150,7 @@ func (t target) String() string {
 	if t.username != "" || t.hasPassword {
 		b.WriteString(escapePath(t.username, ""))
 		if t.hasPassword {
-			b.WriteString(":" + mask)
+			b.WriteString(":" + redact.Mask)
 		}
 		b.WriteByte('@')
 	}
@@ -167,7 +169,7 @@ func (t target) String() string {
 		b.WriteString(escapePath(p.key, ""))
 		b.WriteByte('=')
 		if p.secret() {
-			b.WriteString(mask)
+			b.WriteString(redact.Mask)
 		} else {
 			b.WriteString(escapePath(p.value, "/:,"))
 		}

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+
+	"github.com/streamconn/streamconn/internal/redact"
 )
 
 // What an error of a driver means is told without importing any driver: by
@@ -76,7 +78,7 @@ func faultOf(err error) fault {
 	v := fault{broken: errors.Is(err, driver.ErrBadConn)}
 	var answer fault
 	answered := false
-	eachError(err, func(e error) bool {
+	redact.Each(err, func(e error) bool {
 		// Not errors.Is: timeouts of package net call themselves
 		// context.DeadlineExceeded.
 		if slices.Contains([]error{context.DeadlineExceeded, sql.ErrNoRows, sql.ErrTxDone}, e) {
@@ -105,7 +107,7 @@ func (v fault) or(w fault) fault {
 
 // networkFault is what one error says of the connection, without its chain.
 func networkFault(err error) fault {
-	switch e := err.(type) { //nolint:errorlint // the chain is walked by eachError
+	switch e := err.(type) { //nolint:errorlint // the chain is walked by redact.Each
 	case *net.OpError:
 		if e.Op != "dial" {
 			return fault{broken: true}
@@ -133,7 +135,7 @@ func networkFault(err error) fault {
 	if slices.Contains([]error{io.ErrUnexpectedEOF, io.EOF, net.ErrClosed, io.ErrClosedPipe}, err) {
 		return fault{broken: true}
 	}
-	if e, ok := err.(net.Error); ok && e.Timeout() { //nolint:errorlint // the chain is walked by eachError
+	if e, ok := err.(net.Error); ok && e.Timeout() { //nolint:errorlint // the chain is walked by redact.Each
 		return fault{broken: true}
 	}
 	if strings.HasPrefix(err.Error(), "sql: Scan error") || strings.HasPrefix(err.Error(), "sql: converting argument") {

@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"modernc.org/sqlite"
+
+	"github.com/streamconn/streamconn/internal/redact"
 )
 
 // The drivers' errors in their own shapes. The real ones were classified alike:
@@ -166,7 +168,7 @@ func TestFaults(t *testing.T) {
 		"oracle wrong password":            {&OracleError{1017}, login},
 		"clickhouse too many queries":      {&Exception{202}, passing},
 		"clickhouse authentication failed": {&Exception{516}, login},
-		"through redaction":                {redactError(fmt.Errorf("hunter2: %w", stateError("40001")), "hunter2"), passing | session},
+		"through redaction":                {redact.Error(fmt.Errorf("hunter2: %w", stateError("40001")), "hunter2"), passing | session},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

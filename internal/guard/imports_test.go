@@ -14,9 +14,9 @@ var arrows = map[string][]string{
 	"":                      {},
 	"cache":                 {},
 	"secrets":               {},
-	"connection":            {"cache", "secrets", "internal/nearest"},
+	"connection":            {"cache", "secrets", "internal/nearest", "internal/redact"},
 	"connection/conntest":   {"cache", "connection", "secrets"},
-	"sqlconn":               {"cache", "connection", "secrets", "internal/nearest"},
+	"sqlconn":               {"cache", "connection", "secrets", "internal/nearest", "internal/redact"},
 	"supabase":              {"cache", "connection", "secrets", "supabase/auth", "supabase/database", "supabase/storage", "internal/nearest", "internal/rest"},
 	"supabase/auth":         {"internal/rest"},
 	"supabase/database":     {"internal/rest"},
@@ -25,6 +25,7 @@ var arrows = map[string][]string{
 	"internal/fakedb":       {},
 	"internal/guard":        {},
 	"internal/nearest":      {},
+	"internal/redact":       {},
 	"internal/rest":         {},
 }
 

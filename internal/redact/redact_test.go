@@ -1,4 +1,4 @@
-package sqlconn
+package redact
 
 import (
 	"context"
@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-func TestRedactErrorMasksEveryWayOfWriting(t *testing.T) {
+func TestErrorMasksEveryWayOfWriting(t *testing.T) {
 	t.Parallel()
 	for _, secret := range []string{"hunter2", `p@s:s/w?o#r'd\ "x"`, "ä漢 ", "50%zz", "a+b c", "<&>", "line\nbreak"} {
 		forms := map[string]string{
@@ -34,8 +34,8 @@ func TestRedactErrorMasksEveryWayOfWriting(t *testing.T) {
 		}
 		for how, form := range forms {
 			original := errors.New("cannot connect with " + form + " to h")
-			err := redactError(fmt.Errorf("wrapped: %w", original), secret)
-			if strings.Contains(err.Error(), form) || !strings.Contains(err.Error(), mask) {
+			err := Error(fmt.Errorf("wrapped: %w", original), secret)
+			if strings.Contains(err.Error(), form) || !strings.Contains(err.Error(), Mask) {
 				t.Errorf("%q %s: %v", secret, how, err)
 			}
 			if !errors.Is(err, original) {
@@ -45,10 +45,10 @@ func TestRedactErrorMasksEveryWayOfWriting(t *testing.T) {
 	}
 }
 
-func TestRedactErrorKeepsTheChain(t *testing.T) {
+func TestErrorKeepsTheChain(t *testing.T) {
 	t.Parallel()
 	inner := &fs.PathError{Op: "open", Path: "/secret/hunter2", Err: io.ErrUnexpectedEOF}
-	err := redactError(fmt.Errorf("a: %w", errors.Join(context.Canceled, inner)), "hunter2")
+	err := Error(fmt.Errorf("a: %w", errors.Join(context.Canceled, inner)), "hunter2")
 	if !errors.Is(err, io.ErrUnexpectedEOF) || !errors.Is(err, context.Canceled) || errors.Is(err, io.EOF) {
 		t.Error("errors.Is does not see the chain as it is")
 	}
@@ -67,10 +67,10 @@ func TestRedactErrorKeepsTheChain(t *testing.T) {
 	}
 }
 
-func TestRedactErrorShowsNothingInAnyFormat(t *testing.T) {
+func TestErrorShowsNothingInAnyFormat(t *testing.T) {
 	t.Parallel()
 	type plain struct{ error } // a struct that %+v would lay open
-	err := redactError(plain{errors.New("no hunter2 here")}, "hunter2")
+	err := Error(plain{errors.New("no hunter2 here")}, "hunter2")
 	var log strings.Builder
 	slog.New(slog.NewTextHandler(&log, nil)).Error("x", "err", err)
 	slog.New(slog.NewJSONHandler(&log, nil)).Error("x", "err", err)
@@ -90,20 +90,20 @@ func TestRedactErrorShowsNothingInAnyFormat(t *testing.T) {
 	}
 }
 
-func TestRedactErrorLeavesOthersAlone(t *testing.T) {
+func TestErrorLeavesOthersAlone(t *testing.T) {
 	t.Parallel()
 	plain := errors.New("syntax error at or near a")
-	if redactError(nil, "x") != nil {
+	if Error(nil, "x") != nil {
 		t.Error("nil is not nil any more")
 	}
 	for _, secrets := range [][]string{nil, {""}, {"hunter2"}, {"synta"[:0]}} {
-		if got := redactError(plain, secrets...); got != plain { //nolint:errorlint // the very same
+		if got := Error(plain, secrets...); got != plain { //nolint:errorlint // the very same
 			t.Errorf("with %q: %v", secrets, got)
 		}
 	}
 	// An error whose text is clean but whose chain is not is masked as well.
 	hidden := &hidingError{errors.New("hunter2")}
-	if got := redactError(hidden, "hunter2"); errors.Unwrap(got) != nil || got.Error() != "hidden" {
+	if got := Error(hidden, "hunter2"); errors.Unwrap(got) != nil || got.Error() != "hidden" {
 		t.Errorf("the chain still shows the secret: %v", got)
 	}
 }
@@ -114,7 +114,7 @@ type hidingError struct{ err error }
 func (e *hidingError) Error() string { return "hidden" }
 func (e *hidingError) Unwrap() error { return e.err }
 
-func TestRedactErrorOfShortAndOverlappingSecrets(t *testing.T) {
+func TestErrorOfShortAndOverlappingSecrets(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		text    string
@@ -130,21 +130,21 @@ func TestRedactErrorOfShortAndOverlappingSecrets(t *testing.T) {
 		{"tokens abcd and efgh", []string{"efgh", "abcd"}, "tokens REDACTED and REDACTED"},
 	}
 	for _, tt := range tests {
-		if got := redactError(errors.New(tt.text), tt.secrets...).Error(); got != tt.want {
+		if got := Error(errors.New(tt.text), tt.secrets...).Error(); got != tt.want {
 			t.Errorf("%q without %q is %q, want %q", tt.text, tt.secrets, got, tt.want)
 		}
 	}
 }
 
-func TestEachErrorEnds(t *testing.T) {
+func TestEachEnds(t *testing.T) {
 	t.Parallel()
 	ring := &hidingError{}
 	ring.err = ring
 	n := 0
-	if !eachError(ring, func(error) bool { n++; return true }) || n != 1000 {
+	if !Each(ring, func(error) bool { n++; return true }) || n != 1000 {
 		t.Errorf("a ring of errors is walked for %d steps", n)
 	}
-	if eachError(errors.Join(io.EOF, io.ErrUnexpectedEOF), func(e error) bool { return !errors.Is(e, io.EOF) }) {
+	if Each(errors.Join(io.EOF, io.ErrUnexpectedEOF), func(e error) bool { return !errors.Is(e, io.EOF) }) {
 		t.Error("the walk does not tell that it was stopped")
 	}
 }
@@ -154,12 +154,12 @@ func FuzzRedactError(f *testing.F) {
 	f.Add("aaaa", "aa")
 	f.Add("%41\\x", "%41\\")
 	f.Fuzz(func(t *testing.T, text, secret string) {
-		if len(secret) < 4 || strings.Contains(mask, secret) {
+		if len(secret) < 4 || strings.Contains(Mask, secret) {
 			return
 		}
-		err := redactError(errors.New(text), secret)
-		// A mask next to what is left could spell the secret by accident.
-		for piece := range strings.SplitSeq(err.Error(), mask) {
+		err := Error(errors.New(text), secret)
+		// A Mask next to what is left could spell the secret by accident.
+		for piece := range strings.SplitSeq(err.Error(), Mask) {
 			if strings.Contains(piece, secret) {
 				t.Fatalf("%q is still in %q", secret, err)
 			}
@@ -167,7 +167,7 @@ func FuzzRedactError(f *testing.F) {
 		if !strings.Contains(text, secret) {
 			return
 		}
-		if err.Error() == text && !strings.Contains(secret, mask) {
+		if err.Error() == text && !strings.Contains(secret, Mask) {
 			t.Fatalf("nothing was masked in %q", text)
 		}
 	})

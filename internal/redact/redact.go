@@ -1,4 +1,6 @@
-package sqlconn
+// Package redact keeps secrets out of the texts of errors that drivers, net/url and other
+// people's functions make: they quote what they were given.
+package redact
 
 import (
 	"errors"
@@ -10,10 +12,10 @@ import (
 	"strings"
 )
 
-// mask stands where a secret was.
-const mask = "REDACTED"
+// Mask stands where a secret was.
+const Mask = "REDACTED"
 
-// redactError returns the error with every secret in its text masked: as it is,
+// Error returns the error with every secret in its text masked: as it is,
 // percent-encoded, quoted for Go, JSON, or libpq. errors.Is, errors.As and
 // errors.AsType see the original; errors.Unwrap does not, so that no one who
 // prints the errors of a chain one by one prints the secret. An error whose
@@ -23,7 +25,7 @@ const mask = "REDACTED"
 // it stands alone, between characters that are neither letters nor digits:
 // elsewhere it is part of a word, and masking every "a" would tell more than it
 // hides.
-func redactError(err error, secrets ...string) error {
+func Error(err error, secrets ...string) error {
 	if err == nil {
 		return nil
 	}
@@ -32,7 +34,7 @@ func redactError(err error, secrets ...string) error {
 		return err
 	}
 	shown := false
-	eachError(err, func(e error) bool {
+	Each(err, func(e error) bool {
 		text := e.Error()
 		shown = r.redact(text) != text
 		return !shown
@@ -97,7 +99,7 @@ func writtenForms(s string) []string {
 		s,
 		url.QueryEscape(s),
 		url.PathEscape(s),
-		escapePath(s, ""),
+		escapeAll(s),
 		strings.TrimPrefix(url.UserPassword("", s).String(), ":"),
 		inner(strconv.Quote(s)),
 		inner(strconv.QuoteToASCII(s)),
@@ -113,6 +115,23 @@ func writtenForms(s string) []string {
 		forms = append(forms, inner(strconv.Quote(f)))
 	}
 	return forms
+}
+
+// escapeAll percent-encodes all that is not unreserved in a URL.
+func escapeAll(s string) string {
+	var b strings.Builder
+	for i := range len(s) {
+		if c := s[i]; isWordByte(c) || c == '-' || c == '.' || c == '~' {
+			b.WriteByte(c)
+		} else {
+			fmt.Fprintf(&b, "%%%02X", c)
+		}
+	}
+	return b.String()
+}
+
+func isWordByte(c byte) bool {
+	return c == '_' || '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
 }
 
 // inner is a quoted text without its quotes.
@@ -140,7 +159,7 @@ func (r redactor) redact(text string) string {
 			i++
 			continue
 		}
-		b.WriteString(text[last:i] + mask)
+		b.WriteString(text[last:i] + Mask)
 		i += n
 		last = i
 	}
@@ -166,10 +185,10 @@ func (r redactor) at(text string, i int) int {
 	return 0
 }
 
-// eachError calls f for the error and all errors that it wraps, depth first,
+// Each calls f for the error and all errors that it wraps, depth first,
 // until f returns false; it looks into masked errors too. It reports whether f
 // never did. A chain of more than a thousand errors is cut.
-func eachError(err error, f func(error) bool) bool {
+func Each(err error, f func(error) bool) bool {
 	left := 1000
 	var walk func(error) bool
 	walk = func(err error) bool {
