@@ -113,8 +113,8 @@ func isTransient(err error) bool {
 	if passes, said := saysTransient(err); said {
 		return passes
 	}
-	if _, ok := errors.AsType[*net.OpError](err); ok {
-		return true // before the contexts' errors: a dial's timeout says that it is one
+	if op, ok := errors.AsType[*net.OpError](err); ok { // before the contexts' errors: a dial's timeout says that it is one
+		return !isAlert(op)
 	}
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return false
@@ -141,3 +141,7 @@ func saysTransient(err error) (passes, said bool) {
 	}](err)
 	return said && e.Transient(), said
 }
+
+// isAlert tells a peer's refusal in the TLS handshake, of a certificate for instance, from the
+// faults of networks: package crypto/tls gives both this type.
+func isAlert(op *net.OpError) bool { return op.Op == "remote error" || op.Op == "local error" }

@@ -2,6 +2,7 @@ package connection_test
 
 import (
 	"context"
+	"crypto/tls"
 	"database/sql/driver"
 	"errors"
 	"fmt"
@@ -56,6 +57,7 @@ func TestWhatIsTransient(t *testing.T) {
 		{fmt.Errorf("wrapped: %w", driver.ErrBadConn), true},
 		{io.ErrUnexpectedEOF, true},
 		{&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}, true},
+		{&net.OpError{Op: "remote error", Err: tls.AlertError(42)}, false}, // bad certificate
 		{&os.SyscallError{Syscall: "read", Err: syscall.ECONNRESET}, true},
 		{syscall.EPIPE, true},
 		{net.ErrClosed, true},

@@ -109,6 +109,9 @@ func (v fault) or(w fault) fault {
 func networkFault(err error) fault {
 	switch e := err.(type) { //nolint:errorlint // the chain is walked by redact.Each
 	case *net.OpError:
+		if e.Op == "remote error" || e.Op == "local error" {
+			return fault{} // an alert of TLS: a certificate is refused, and will be again
+		}
 		if e.Op != "dial" {
 			return fault{broken: true}
 		}

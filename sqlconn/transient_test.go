@@ -2,6 +2,7 @@ package sqlconn
 
 import (
 	"context"
+	"crypto/tls"
 	"database/sql"
 	"database/sql/driver"
 	"errors"
@@ -101,6 +102,7 @@ func TestFaults(t *testing.T) {
 		"no socket":             {&net.OpError{Op: "dial", Net: "unix", Err: syscall.ENOENT}, passing | dialing},
 		"no such host":          {&net.OpError{Op: "dial", Err: &net.DNSError{IsNotFound: true}}, dialing},
 		"no answer by DNS":      {&net.DNSError{IsTimeout: true}, passing | dialing},
+		"refused certificate":   {&net.OpError{Op: "remote error", Err: tls.AlertError(42)}, 0},
 		"reset":                 {&net.OpError{Op: "read", Err: os.NewSyscallError("read", syscall.ECONNRESET)}, passing},
 		"broken pipe":           {os.NewSyscallError("write", syscall.EPIPE), passing},
 		"unexpected EOF":        {fmt.Errorf("receive message: %w", io.ErrUnexpectedEOF), passing},
