@@ -1,0 +1,15 @@
+package rest
+
+// hidden keeps a value out of what fmt prints of the struct that it is a field of, whatever the
+// verb and however deep: fmt follows a pointer to a struct, and never one to a pointer.
+type hidden[T any] struct{ p **T }
+
+func hide[T any](v *T) hidden[T] { return hidden[T]{&v} }
+
+// get is the value, nil if there is none.
+func (h hidden[T]) get() *T {
+	if h.p == nil {
+		return nil
+	}
+	return *h.p
+}
