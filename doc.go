@@ -9,6 +9,8 @@
 //   - [github.com/streamconn/streamconn/secrets]: the secrets.toml of Streamlit, mounted folders,
 //     values that do not print themselves, and Watch.
 //   - [github.com/streamconn/streamconn/cache]: get-or-compute with a TTL, which the others build on.
+//   - [github.com/streamconn/streamconn/supabase/database]: the query builder for PostgREST, usable
+//     by itself; the Supabase connection around it is to follow.
 //
 // The folder examples has a runnable program for each use; start with
 //
