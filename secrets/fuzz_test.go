@@ -47,13 +47,13 @@ func FuzzFolder(f *testing.F) {
 	f.Fuzz(func(t *testing.T, secret, name, before, after string) {
 		for _, part := range []string{secret, name} {
 			if part == "" || part == "." || part == ".." || strings.ContainsAny(part, "/\\\x00") || len(part) > 100 {
-				t.Skip("no name of a file")
+				return
 			}
 		}
 		dir := t.TempDir()
 		path := filepath.Join(dir, secret, name)
 		if os.Mkdir(filepath.Dir(path), 0o755) != nil || os.WriteFile(path, []byte(before+planted+after), 0o600) != nil {
-			t.Skip("no name of a file here")
+			return
 		}
 		store, err := secrets.Load(secrets.WithoutDefaults(), secrets.WithPath(dir))
 		if err != nil {

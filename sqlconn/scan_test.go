@@ -598,7 +598,7 @@ func FuzzArrayToJSON(f *testing.F) {
 			}
 		}
 		if !utf8.ValidString(a) || !utf8.ValidString(b) {
-			t.Skip("no text of a database")
+			return
 		}
 		array := `{"` + escape.Replace(a) + `",NULL,"` + escape.Replace(b) + `"}`
 		text, ok := arrayToJSON([]byte(array), reflect.String)
