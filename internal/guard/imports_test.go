@@ -21,7 +21,11 @@ var arrows = map[string][]string{
 	"supabase/auth":         {"internal/rest"},
 	"supabase/database":     {"internal/rest"},
 	"supabase/storage":      {"internal/rest"},
-	"supabase/supabasetest": {"supabase/auth", "supabase/database", "supabase/storage"},
+	"supabase/supabasetest": {"internal/fakeauth", "internal/fakerest", "internal/fakestorage"},
+	"internal/conformance":  {"supabase", "supabase/auth", "supabase/database", "supabase/storage"},
+	"internal/fakeauth":     {},
+	"internal/fakerest":     {},
+	"internal/fakestorage":  {},
 	"internal/fakedb":       {},
 	"internal/guard":        {},
 	"internal/nearest":      {},
@@ -38,7 +42,8 @@ var testArrows = map[string][]string{
 	"supabase/auth":         {"supabase/supabasetest"},
 	"supabase/database":     {"supabase/supabasetest"},
 	"supabase/storage":      {"supabase/supabasetest"},
-	"supabase/supabasetest": {"connection", "secrets", "supabase"},
+	"supabase/supabasetest": {"connection", "secrets", "supabase", "internal/conformance"},
+	"internal/conformance":  {"supabase/supabasetest"},
 }
 
 // checkImports says what is wrong with the imports of a package at path.

@@ -1,0 +1,2 @@
+// Package supabase connects to a Supabase project.
+package supabase
