@@ -40,10 +40,15 @@ func (e *Error) Unwrap() error { return e.Err }
 // A nil err stays nil, and an error which c has already wrapped stays as it is, so that
 // a message names its connection once.
 func Wrap(c Any, op string, err error) error {
+	return c.base().wrapped(op, err)
+}
+
+// wrapped is wrap for an error that may be nil.
+func (s *state) wrapped(op string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return c.base().wrap(op, err)
+	return s.wrap(op, err)
 }
 
 func (s *state) wrap(op string, err error) error {

@@ -44,6 +44,15 @@ func Load[T, V any](
 		var none V
 		return none, s.wrap("read", err)
 	}
+	if d, ok := s.impl.(*dynamic[T]); ok {
+		view, err := d.view(ctx)
+		if err != nil {
+			var none V
+			return none, err
+		}
+		return Load(ctx, view, key, p, load)
+	}
+	p.Expires = earlier(p.Expires, s.expires)
 	p.Transient = s.transient(p.Transient)
 	tries := &tries[T, V]{state: s, from: leaserOf(c), transient: p.Transient, load: load}
 	tries.reading = s.prepare()
@@ -62,7 +71,10 @@ func Load[T, V any](
 // Lookup is the part of [Load] that finds what is kept, and does nothing else: it neither
 // connects nor loads. text and args are the parts of a [cache.Key]. It does not allocate.
 func Lookup[V any](c Any, text string, args []byte, p *cache.Policy) (V, bool) {
-	r := c.base().current()
+	var r *reading
+	if s := c.base().now(); s != nil {
+		r = s.current()
+	}
 	if r == nil {
 		var none V
 		return none, false
@@ -129,9 +141,9 @@ func (s *state) transient(of func(error) bool) func(error) bool {
 // Clear ends what is cached of the connection, and of every view of it; of a view, what is
 // cached for its identity. Reads under way are not kept.
 func Clear(c Any) {
-	s := c.base()
+	s := c.base().now()
 	switch {
-	case s.anonymous: // has read nothing
+	case s == nil || s.anonymous: // nobody, who has read nothing
 		return
 	case s.identity == "":
 		s.all.Bump()
@@ -143,7 +155,11 @@ func Clear(c Any) {
 // ClearText ends the cached reads whose key has this text, whatever their types and identities:
 // with args, as [cache.Key] has them, only those; with nil, with any arguments. For those who write kinds.
 func ClearText(c Any, text string, args []byte) {
-	c.base().drop(func(i cache.Info) bool {
+	s := c.base().now()
+	if s == nil {
+		return
+	}
+	s.drop(func(i cache.Info) bool {
 		return i.Text == text && (args == nil || string(i.Args) == string(args))
 	})
 }

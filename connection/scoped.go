@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 )
 
 // view is a connection as somebody else: the same clients, seen through derive.
@@ -29,9 +30,19 @@ type view[T any] struct {
 //
 // derive is called once for each client of c and must not fail; what it makes is not closed.
 func Scoped[T any](c Connection[T], identity string, derive func(T) T) Connection[T] {
+	return ScopedUntil(c, identity, time.Time{}, derive)
+}
+
+// ScopedUntil is [Scoped] for an identity that ends, such as that of an access token: what was read
+// through the view ends then, whatever its TTL. The zero time is no end. The view itself can be
+// used on: whether the source still accepts the identity is for the source to say.
+func ScopedUntil[T any](c Connection[T], identity string, end time.Time, derive func(T) T) Connection[T] {
 	base := c.base()
+	if d, ok := base.impl.(*dynamic[T]); ok && identity != "" {
+		return d.scoped(func(c Connection[T]) Connection[T] { return ScopedUntil(c, identity, end, derive) })
+	}
 	v := &view[T]{of: leaserOf(c), parent: c, derive: derive}
-	v.state = &state{trunk: base.trunk, impl: v, above: base}
+	v.state = &state{trunk: base.trunk, impl: v, above: base, expires: earlier(base.expires, end)}
 	if identity == "" {
 		v.anonymous = true
 	} else {
@@ -39,6 +50,14 @@ func Scoped[T any](c Connection[T], identity string, derive func(T) T) Connectio
 		v.identity = string(id[:])
 	}
 	return v
+}
+
+// earlier is the first of two ends; the zero time is none.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }
 
 var errNoIdentity = errors.New("a view of the connection was made for an empty identity")

@@ -29,6 +29,10 @@ type state struct {
 	above     *state // what it is a view of
 	anonymous bool   // made for an empty identity: good for nothing
 	ended     atomic.Bool
+	expires   time.Time // when the identity ends; zero: never
+
+	// Of a dynamic view: the state of the view that it is now; nil if that has to be asked for.
+	latest func() *state
 }
 
 // trunk is what a connection and its views have in common.
@@ -158,6 +162,14 @@ func (s *state) usable() error {
 		return s.above.usable()
 	}
 	return nil
+}
+
+// now is the state whose cache entries a use of s would find; nil if that cannot be told at once.
+func (s *state) now() *state {
+	if s.latest != nil {
+		return s.latest()
+	}
+	return s
 }
 
 // current is the reading for the parameters as they are, or nil if they have to be looked at
