@@ -12,7 +12,6 @@ import (
 	"net/url"
 	"os"
 	"reflect"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -344,7 +343,7 @@ func TestReservedColumnNamesAreQuoted(t *testing.T) {
 	}
 }
 
-func TestP13_QueryNeverChangesWhileExtendedByMany(t *testing.T) {
+func TestQueryNeverChangesWhileExtendedByMany(t *testing.T) {
 	t.Parallel()
 	kept := table("t").Select("id").Eq("a", 1).Order("id")
 	before, err := kept.Key()
@@ -455,7 +454,7 @@ func TestEachMethodHasACase(t *testing.T) {
 	}
 }
 
-func TestP08_NamesInPathsAreEscaped(t *testing.T) {
+func TestNamesInPathsAreEscaped(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]string{
 		"100%": "100%25", "a b": "a%20b", "users?select=password": "users%3Fselect=password", "a#b": "a%23b", "größe": "gr%C3%B6%C3%9Fe",
@@ -467,46 +466,7 @@ func TestP08_NamesInPathsAreEscaped(t *testing.T) {
 	}
 }
 
-// The defects of the community module, by the numbers of its list.
-
-func TestP01_EveryFilterOnAColumnIsSent(t *testing.T) {
-	t.Parallel()
-	r, err := table("t").Delete().Lt("created_at", "2026").Gt("created_at", "2025").Or(database.Eq("a", 1)).Or(database.Eq("b", 2)).Request()
-	if err != nil {
-		t.Fatal(err)
-	}
-	v, _ := url.ParseQuery(r.Query)
-	if !slices.Equal(v["created_at"], []string{"lt.2026", "gt.2025"}) || !slices.Equal(v["or"], []string{"(a.eq.1)", "(b.eq.2)"}) {
-		t.Errorf("query %s", r.Query)
-	}
-}
-
-func TestP10_UnknownOperatorIsNoUnfilteredDelete(t *testing.T) {
-	t.Parallel()
-	if _, err := table("t").Delete().Filter("a", "b&c", 1).Request(); !errors.Is(err, database.ErrInvalid) {
-		t.Errorf("error %v", err)
-	}
-	if got := short(t, table("t").Delete().Filter("a", "not.unheard", 1)).line; got != "DELETE t?a=not.unheard.1" {
-		t.Error(got)
-	}
-}
-
-func TestP12_ValuesAreQuotedAsPostgresReadsThem(t *testing.T) {
-	t.Parallel()
-	got := short(t, table("t").Contains("a", []string{"x\ny\u00a0"}).In("b", `x",y`, `\`).Select(`"First Name",`+"\n\tb")).line
-	if want := `GET t?select="First Name",b&a=cs.{"` + "x\ny\u00a0" + `"}&b=in.("x\",y","\\")`; got != want {
-		t.Errorf("%s, want %s", got, want)
-	}
-}
-
-func TestP14_OrderIsAscendingUnlessSaid(t *testing.T) {
-	t.Parallel()
-	if got := short(t, table("t").Order("a")).line; got != "GET t?order=a" {
-		t.Error(got)
-	}
-}
-
-func TestP16_RowsOfDifferentKeysNameColumns(t *testing.T) {
+func TestRowsOfDifferentKeysNameColumns(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		rows any

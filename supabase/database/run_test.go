@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -80,7 +79,7 @@ func TestMaybeSingle(t *testing.T) {
 	}
 }
 
-func TestP15_PageTellsZeroFromNotAsked(t *testing.T) {
+func TestPageTellsZeroFromNotAsked(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		status       int
@@ -269,58 +268,6 @@ func TestUndecodableAnswersAreErrors(t *testing.T) {
 			t.Errorf("One of %q: %v, %v", body, r, err)
 		}
 	}
-}
-
-func TestP07_AmbiguityIsAnError(t *testing.T) {
-	t.Parallel()
-	_, err := database.All[row](t.Context(), answer(t, 300, `{"code":"PGRST201","message":"ambiguous"}`).Table("t"))
-	if e, ok := errors.AsType[*database.Error](err); !ok || e.Status != 300 || e.Code != "PGRST201" {
-		t.Error(err)
-	}
-}
-
-func TestP02_AFailedQueryLeavesTheNextAlone(t *testing.T) {
-	t.Parallel()
-	var failing atomic.Bool
-	failing.Store(true)
-	db := serve(t, func(w http.ResponseWriter, _ *http.Request) {
-		if failing.Load() {
-			w.WriteHeader(500)
-			return
-		}
-		_, _ = io.WriteString(w, "[]")
-	})
-	if _, err := database.All[row](t.Context(), db.Table("t")); err == nil {
-		t.Fatal("no error")
-	}
-	failing.Store(false)
-	if _, err := database.All[row](t.Context(), db.Table("t")); err != nil {
-		t.Error(err)
-	}
-}
-
-func TestP18_UsersAndSchemasDoNotLeakIntoEachOther(t *testing.T) {
-	t.Parallel()
-	db := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		_, _ = fmt.Fprintf(w, "[%q,%q]", r.Header.Get("Authorization"), r.Header.Get("Accept-Profile"))
-	})
-	kept := db.Table("t")
-	var wg sync.WaitGroup
-	for i := range 32 {
-		token := "token" + strconv.Itoa(i)
-		user := db.WithToken(func(context.Context) (string, error) { return token, nil })
-		wg.Go(func() {
-			got, err := database.All[string](t.Context(), database.On(kept, user).Schema(token))
-			if diff := cmp.Diff([]string{"Bearer " + token, token}, got); diff != "" || err != nil {
-				t.Error(diff, err)
-			}
-			got, err = database.All[string](t.Context(), kept)
-			if diff := cmp.Diff([]string{"Bearer " + anonKey, ""}, got); diff != "" || err != nil {
-				t.Error(diff, err)
-			}
-		})
-	}
-	wg.Wait()
 }
 
 func TestResult(t *testing.T) {
