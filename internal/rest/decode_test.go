@@ -3,6 +3,7 @@ package rest
 import (
 	"encoding/json"
 	"errors"
+	"io/fs"
 	"net/http"
 	"os"
 	"strings"
@@ -237,4 +238,32 @@ func FuzzDecode(f *testing.F) {
 		_ = e.Error()
 		e.Is(ErrNotFound)
 	})
+}
+
+func TestAnswersMeanWhatFilesMean(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		status int
+		body   string
+		want   error
+	}{
+		{400, `{"statusCode":"404","code":"NoSuchKey"}`, fs.ErrNotExist},
+		{404, ``, fs.ErrNotExist},
+		{400, `{"statusCode":"409","code":"KeyAlreadyExists"}`, fs.ErrExist},
+		{400, `{"statusCode":"409","code":"BucketAlreadyExists"}`, fs.ErrExist},
+		{400, `{"statusCode":"409","code":"ResourceAlreadyExists"}`, fs.ErrExist},
+		{400, `{"statusCode":"409","code":"ResourceNotEmpty"}`, nil},
+		{409, `{"code":"23505"}`, nil},
+		{400, `{"statusCode":"403","code":"AccessDenied"}`, fs.ErrPermission},
+		{401, ``, fs.ErrPermission},
+		{500, ``, nil},
+	} {
+		c := over(t, func(r *http.Request) (*http.Response, error) { return answerWith(r, tt.status, tt.body), nil })
+		_, err := c.Do(t.Context(), &Request{Method: "POST", Path: "x"})
+		for _, is := range []error{fs.ErrNotExist, fs.ErrExist, fs.ErrPermission} {
+			if got := errors.Is(err, is); got != (is == tt.want) {
+				t.Errorf("%d %s: errors.Is(%v, %v) is %v", tt.status, tt.body, err, is, got)
+			}
+		}
+	}
 }

@@ -25,8 +25,9 @@
 //
 // # Time
 //
-// An attempt has [Config.AttemptTimeout]. GET and HEAD are tried again, after faults of the
-// network and answers that ask for it, until the deadline of the caller's context, without one for
-// [Retry].Window; everything else is sent once. Exactly one layer may retry: who calls from inside
-// another retry loop sets [Retry].Disabled, and asks [Error.Transient] and [Error.RetryAfter].
+// An attempt has [Config.AttemptTimeout]. GET and HEAD, and what is [Request].Idempotent, are tried
+// again, after faults of the network and answers that ask for it, until the deadline of the
+// caller's context, without one for [Retry].Window; everything else is sent once. Exactly one
+// layer may retry: who calls from inside another retry loop sets [Retry].Disabled, and asks
+// [Error.Transient] and [Error.RetryAfter].
 package rest

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"errors"
+	"io/fs"
 	"net/http"
 	"strconv"
 	"strings"
@@ -122,9 +123,23 @@ func (e *Error) Unwrap() error {
 	return nil
 }
 
-// Is tells whether the answer means target, one of the sentinels of this package.
+// Is tells whether the answer means target: one of the sentinels of this package, or of those that
+// files have: fs.ErrNotExist is ErrNotFound, fs.ErrPermission is ErrForbidden or ErrUnauthorized,
+// and fs.ErrExist is the ErrConflict of an object or bucket that is there already.
 func (e *Error) Is(target error) bool {
-	return e.Status != 0 && errors.Is(e.meaning(), target)
+	if e.Status == 0 {
+		return false
+	}
+	meaning := e.meaning()
+	switch target {
+	case fs.ErrNotExist:
+		return errors.Is(meaning, ErrNotFound)
+	case fs.ErrPermission:
+		return errors.Is(meaning, ErrForbidden) || errors.Is(meaning, ErrUnauthorized)
+	case fs.ErrExist:
+		return e.Code == "KeyAlreadyExists" || e.Code == "BucketAlreadyExists" || e.Code == "ResourceAlreadyExists"
+	}
+	return errors.Is(meaning, target)
 }
 
 // Transient tells whether the same request may succeed soon: after a fault of the network, a

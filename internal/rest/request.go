@@ -40,6 +40,10 @@ type Request struct {
 
 	// NoRetry sends a GET or HEAD once.
 	NoRetry bool
+
+	// Idempotent lets a request be tried again as a GET is, whatever its method: one that only
+	// asks (storage lists by POST), or does no harm when it is carried out twice.
+	Idempotent bool
 }
 
 // Response is an answer (2xx) that was read whole.

@@ -58,6 +58,7 @@ func TestOnlyReadsAreTriedAgainAndOnlyAfterFaultsThatPass(t *testing.T) {
 		{"PUT, 503", "PUT", answer(503, ""), nil, false},
 		{"DELETE, 520", "DELETE", answer(520, ""), nil, false},
 		{"GET, retries elsewhere", "GET", answer(503, ""), func(c *Config, _ *Request) { c.Retry.Disabled = true }, false},
+		{"POST that only asks, 503", "POST", answer(503, ""), func(_ *Config, r *Request) { r.Idempotent = true }, true},
 		{"GET, not this one", "GET", answer(503, ""), func(_ *Config, r *Request) { r.NoRetry = true }, false},
 	}
 	for _, tt := range tests {

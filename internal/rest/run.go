@@ -65,7 +65,8 @@ func (c *core) run(ctx context.Context, r *Request, whole bool) (*result, error)
 		return nil, err
 	}
 	t := &call{core: c, r: r, whole: whole, url: target, path: target.EscapedPath()}
-	retry := !c.retry.Disabled && !r.NoRetry && (r.Method == http.MethodGet || r.Method == http.MethodHead)
+	read := r.Method == http.MethodGet || r.Method == http.MethodHead || r.Idempotent
+	retry := read && !c.retry.Disabled && !r.NoRetry
 	end, bounded := ctx.Deadline()
 	if !bounded {
 		end = time.Now().Add(c.retry.Window)
