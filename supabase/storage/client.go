@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/streamconn/streamconn/internal/rest"
@@ -160,9 +161,9 @@ func (c *Client) ask(ctx context.Context, r *rest.Request, in, out any) error {
 
 // last is the options that count: calls take none or one, and nil is none.
 func last[T any](opts []*T) T {
-	for i := len(opts) - 1; i >= 0; i-- {
-		if opts[i] != nil {
-			return *opts[i]
+	for _, o := range slices.Backward(opts) {
+		if o != nil {
+			return *o
 		}
 	}
 	var none T

@@ -3,6 +3,7 @@ package storage
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"net/http"
@@ -15,6 +16,7 @@ const sniffed = 512
 
 // source is what an upload reads.
 type source struct {
+	whole  io.Reader // the caller's
 	reader io.Reader // from where the caller's stands
 	size   int64     // -1: unknown
 	waits  bool      // whether a Read may wait for others, as a pipe's does
@@ -31,7 +33,7 @@ func newSource(r io.Reader, size int64) (*source, error) {
 	if size < 0 {
 		return nil, invalid("a size below zero")
 	}
-	s := &source{reader: r, size: -1, waits: true}
+	s := &source{whole: r, reader: r, size: -1, waits: true}
 	if seeker, ok := r.(io.Seeker); ok && canSeek(r) {
 		start, err := seeker.Seek(0, io.SeekCurrent)
 		if err == nil {
@@ -72,6 +74,17 @@ func canSeek(r io.Reader) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
+// rewind gives the source once more from its start, if that can be.
+func (s *source) rewind() (io.Reader, error) {
+	if s.seek == nil {
+		return nil, errSpent
+	}
+	_, err := s.seek.Seek(s.start, io.SeekStart)
+	return s.whole, err
+}
+
+var errSpent = errors.New("storage: the server redirects an upload, whose data was read and cannot be read again; use the address that it redirects to")
+
 // sniff tells the content type by the first bytes, which are still read afterwards.
 func (s *source) sniff() (string, error) {
 	first := make([]byte, sniffed)
@@ -88,70 +101,70 @@ func (s *source) sniff() (string, error) {
 // is over; detach ends that, so that the caller has the reader for itself again.
 type body struct {
 	src      io.Reader
+	again    func() (io.Reader, error) // gives src once more from its start
 	waits    bool
 	progress func(done, total int64)
 	base     int64 // what was sent before
 	total    int64
+	want     int64 // how many bytes src must give; 0: as many as it has
 
 	mu       sync.Mutex
 	sent     int64
 	opened   bool
 	detached bool
+	failed   error // of the source, which is not the network's
 }
 
 var errDetached = errors.New("storage: the upload is over")
 
-func newBody(src io.Reader, total, base int64, progress func(done, total int64), waits bool) *body {
-	return &body{src: src, waits: waits, progress: progress, base: base, total: total}
-}
-
-// open gives the body once: what is read is gone.
+// open gives the body, also once more where a redirect leads.
 func (b *body) open() (io.ReadCloser, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.opened {
-		return nil, errors.New("storage: the server redirects an upload, whose body is sent already; use the address that it redirects to")
+		src, err := b.again()
+		if err != nil {
+			return nil, err
+		}
+		b.src, b.sent = src, 0
 	}
 	b.opened = true
-	return b, nil
+	return io.NopCloser(reader{b}), nil // the source is the caller's to close
 }
 
-func (b *body) Read(p []byte) (int, error) {
-	if b.waits {
-		// A lock held here would hold detach, and the caller with it, until there is something to read.
-		if b.over() {
-			return 0, errDetached
-		}
-		n, err := b.src.Read(p)
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		return b.count(n), err
-	}
+// reader hides what else a body has.
+type reader struct{ b *body }
+
+func (r reader) Read(p []byte) (int, error) { return r.b.read(p) }
+
+func (b *body) read(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.detached {
 		return 0, errDetached
 	}
-	n, err := b.src.Read(p)
-	return b.count(n), err
-}
-
-func (b *body) count(n int) int {
+	src := b.src
+	if b.waits {
+		// The lock would hold detach, and the caller with it, until there is something to read.
+		b.mu.Unlock()
+	}
+	n, err := src.Read(p)
+	if b.waits {
+		b.mu.Lock()
+	}
 	b.sent += int64(n)
+	switch {
+	case err == nil:
+	case !errors.Is(err, io.EOF):
+		b.failed = err
+	case b.sent < b.want:
+		b.failed = fmt.Errorf("storage: the reader gave %d bytes fewer than it said: %w", b.want-b.sent, io.ErrUnexpectedEOF)
+	}
 	if n > 0 && b.progress != nil && !b.detached {
 		b.progress(b.base+b.sent, b.total)
 	}
-	return n
+	return n, err
 }
-
-func (b *body) over() bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.detached
-}
-
-// Close leaves the source open: it is the caller's.
-func (b *body) Close() error { return nil }
 
 func (b *body) detach() {
 	b.mu.Lock()

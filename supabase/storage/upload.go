@@ -137,11 +137,11 @@ func (c *Client) upload(ctx context.Context, method, bucket, path string, r io.R
 	}
 	return c.put(ctx, &rest.Request{Method: method, Path: target, Header: http.Header{
 		"X-Upsert": {fmt.Sprint(o.Upsert)},
-	}}, bucket, key, r, o)
+	}}, key, r, o)
 }
 
 // put sends r as the body of a request that stores it as key.
-func (c *Client) put(ctx context.Context, req *rest.Request, bucket, key string, r io.Reader, o UploadOptions) (UploadResult, error) {
+func (c *Client) put(ctx context.Context, req *rest.Request, key string, r io.Reader, o UploadOptions) (UploadResult, error) {
 	src, err := newSource(r, o.Size)
 	if err != nil {
 		return UploadResult{}, err
@@ -163,7 +163,7 @@ func (c *Client) put(ctx context.Context, req *rest.Request, bucket, key string,
 		req.Header[http.CanonicalHeaderKey(name)] = values
 	}
 
-	body := newBody(src.reader, src.size, 0, o.Progress, src.waits)
+	body := &body{src: src.reader, again: src.rewind, waits: src.waits, progress: o.Progress, total: src.size}
 	defer body.detach()
 	if src.size == 0 {
 		req.Body = []byte{}
@@ -248,5 +248,5 @@ func (c *Client) UploadToSignedURL(ctx context.Context, bucket, path, token stri
 		Method: http.MethodPut, Path: target, Query: url.Values{"token": {token}}.Encode(),
 		Header:  http.Header{"Authorization": nil},
 		Secrets: []string{token},
-	}, bucket, key, r, o)
+	}, key, r, o)
 }
