@@ -24,9 +24,9 @@ import (
 // server is as much of storage as these tests need, in memory.
 type server struct {
 	*httptest.Server
-	// cut, if it is set, is asked at each byte of a PATCH that is about to be kept: true breaks the
-	// connection there.
-	cut func(offset int64) bool
+	// cut, if it is set, is asked about bytes of a PATCH that are about to be kept, from one offset
+	// to another: it gives the offset at which the connection breaks, or -1.
+	cut func(from, to int64) int64
 	// finish, if it is set, is asked when an upload is complete: true breaks the connection before
 	// the answer.
 	finish func() bool
@@ -89,6 +89,14 @@ func (s *server) keep(bucket, key string, o stored) stored {
 	o.id, o.at = "id"+strconv.Itoa(s.ids), time.Date(2026, 11, 20, 10, 0, s.ids%60, 0, time.UTC)
 	s.buckets[bucket][key] = o
 	return o
+}
+
+// raw is JSON, or null.
+func raw(text string) json.RawMessage {
+	if text == "" {
+		return nil
+	}
+	return json.RawMessage(text)
 }
 
 func (o stored) etag() string { return fmt.Sprintf(`"%x"`, md5.Sum(o.data)) }
@@ -212,7 +220,7 @@ func (s *server) upload(w http.ResponseWriter, r *http.Request, full string, ups
 		return
 	}
 	o := s.keep(bucket, key, stored{
-		contentType: r.Header.Get("Content-Type"), cacheControl: r.Header.Get("Cache-Control"), data: data, metadata: metadata,
+		contentType: r.Header.Get("Content-Type"), cacheControl: r.Header.Get("Cache-Control"), data: data, metadata: raw(string(metadata)),
 		upsert: r.Header.Get("X-Upsert"),
 	})
 	answer(w, map[string]string{"Key": full, "Id": o.id})
@@ -453,14 +461,16 @@ func (s *server) patch(w http.ResponseWriter, r *http.Request, id string, u *upl
 	for {
 		n, err := r.Body.Read(buf)
 		s.mu.Lock()
-		for _, b := range buf[:n] {
-			if s.cut != nil && s.cut(int64(len(u.data))) {
+		have := int64(len(u.data))
+		if s.cut != nil {
+			if at := s.cut(have, have+int64(n)); at >= 0 {
+				u.data = append(u.data, buf[:at-have]...)
 				s.mu.Unlock()
 				cut()
 				return
 			}
-			u.data = append(u.data, b)
 		}
+		u.data = append(u.data, buf[:n]...)
 		s.mu.Unlock()
 		if err == io.EOF {
 			break
@@ -481,7 +491,7 @@ func (s *server) patch(w http.ResponseWriter, r *http.Request, id string, u *upl
 			return
 		}
 		s.keep(u.bucket, u.key, stored{
-			version: version, contentType: u.contentType, cacheControl: u.cacheControl, data: u.data, metadata: json.RawMessage(u.metadata),
+			version: version, contentType: u.contentType, cacheControl: u.cacheControl, data: u.data, metadata: raw(u.metadata),
 			upsert: strconv.FormatBool(u.upsert),
 		})
 		if s.finish != nil && s.finish() {
