@@ -11,3 +11,6 @@ type Epoch struct {
 // Bump ends all results that are stored, or being loaded, in the scopes of this epoch. It takes
 // nanoseconds, however many results there are. Their memory is reclaimed within seconds.
 func (e *Epoch) Bump() { e.n.Add(1) }
+
+// Count is how often it was bumped: for those who keep something beside the cache that ends with it.
+func (e *Epoch) Count() uint64 { return e.n.Load() }

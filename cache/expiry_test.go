@@ -1,6 +1,8 @@
 package cache
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"testing/synctest"
@@ -234,4 +236,34 @@ func TestSweepLeavesANewerEntryAlone(t *testing.T) {
 	s.cache.remove(old)
 	s.cache.window.clear()
 	equal(t, "the value", get(t, s, "k", forever, value(3)), 2)
+}
+
+func TestAnswerThatDeniesEndsWhatIsStoredLonger(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := scope(t)
+		passing, denied := errors.New("away for a moment"), errors.New("denied")
+		policy := func(ttl time.Duration) Policy {
+			return Policy{TTL: ttl, Transient: func(err error) bool { return errors.Is(err, passing) }}
+		}
+		read := func(ttl time.Duration, value string, err error) (string, error) {
+			return Get(t.Context(), s, KeyOf("k"), policy(ttl), func(context.Context) (string, error) { return value, err })
+		}
+		if _, err := read(time.Hour, "old", nil); err != nil {
+			t.Fatal(err)
+		}
+		elapse(time.Minute)
+		if _, err := read(time.Second, "", passing); !errors.Is(err, passing) {
+			t.Fatal(err)
+		}
+		if v, err := read(time.Hour, "new", nil); v != "old" || err != nil {
+			t.Errorf("a fault that passes ended what was stored: %q, %v", v, err)
+		}
+		if _, err := read(time.Second, "", denied); !errors.Is(err, denied) {
+			t.Fatal(err)
+		}
+		if v, err := read(time.Hour, "new", nil); v != "new" || err != nil {
+			t.Errorf("after an answer that denies, %q, %v was served", v, err)
+		}
+	})
 }

@@ -140,6 +140,9 @@ func (s *Scope) keepError(ctx context.Context, fl *flight, copies *plan, p *Poli
 		return
 	}
 	fl.outcome, fl.err = outcomeError, err
+	if p.Transient != nil && !p.Transient(err) {
+		s.cache.dropOlder(fl, false) // what was remembered of errors says the same
+	}
 	if p.Negative > 0 && p.IsNegative != nil && p.IsNegative(err) {
 		e := s.newEntry(fl, copies, p, p.Negative, 0)
 		e.err = err
@@ -155,7 +158,7 @@ func keepValue[T any](s *Scope, fl *flight, copies *plan, p *Policy, value *T) {
 	cost, fits := costOf(copies, value, c.maxCost()-entryOverhead-fl.key.cost())
 	if !fits {
 		s.count(eventTooLarge)
-		c.dropOlder(fl)
+		c.dropOlder(fl, true)
 		if !c.flights.withdraw(fl) {
 			return // nobody waits: spare the copy
 		}
@@ -168,7 +171,7 @@ func keepValue[T any](s *Scope, fl *flight, copies *plan, p *Policy, value *T) {
 		if !ok {
 			s.count(eventUncached)
 			c.warn(copies)
-			c.dropOlder(fl)
+			c.dropOlder(fl, true)
 			return
 		}
 		*own = copied

@@ -28,7 +28,8 @@ type Policy struct {
 
 	// Transient tells which errors of a refresh let the old result be served on. Any other
 	// error drops it, so that the next call loads and gets the error itself. A nil Transient
-	// means no error, apart from the refresh's own time-out.
+	// means no error, apart from the refresh's own time-out. If it is given, an error of a load that
+	// is not Transient also drops what is stored under a longer TTL: the source has denied it.
 	Transient func(error) bool
 
 	// Shared hands out the stored result itself instead of a copy. Neither the caller nor

@@ -114,7 +114,8 @@ func (c *Cache) remove(e *entry) {
 }
 
 // dropOlder removes what is stored under the key of a flight that has found something newer.
-func (c *Cache) dropOlder(fl *flight) {
+// Remembered errors are spared unless errorsToo.
+func (c *Cache) dropOlder(fl *flight, errorsToo bool) {
 	engine, leave := c.enter()
 	if engine == nil {
 		return
@@ -123,7 +124,7 @@ func (c *Cache) dropOlder(fl *flight) {
 	found := [2]*entry{engine.get(k.hash), c.window.get(k.hash)}
 	leave()
 	for _, e := range found {
-		if e != nil && e.is(k.scope, k.pointer, k.text, k.args) {
+		if e != nil && (errorsToo || e.err == nil) && e.is(k.scope, k.pointer, k.text, k.args) {
 			c.remove(e)
 		}
 	}
