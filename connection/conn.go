@@ -68,6 +68,7 @@ func (a *answers) as(now sources) *answers {
 
 func newConn[T any](name string, cfg config, how connector[T]) *conn[T] {
 	t := &trunk{name: name, cfg: cfg, number: connections.Add(1)}
+	t.life, t.end = context.WithCancelCause(context.Background())
 	c := &conn[T]{state: &state{trunk: t}, connector: how}
 	c.impl = c
 	c.sources = t.configured
@@ -304,6 +305,7 @@ func (c *conn[T]) Close() error {
 	unsubscribe, removed := c.unsubscribe, c.removed
 	c.mu.Unlock()
 
+	c.end(ErrClosed)
 	c.version.Add(1)
 	c.all.Bump()
 	if unsubscribe != nil {

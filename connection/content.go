@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"maps"
 	"math"
+	"reflect"
 	"slices"
 	"time"
 
@@ -24,6 +25,7 @@ const (
 	contentTable
 	contentList
 	contentOther
+	contentRef
 	contentUnstable
 )
 
@@ -69,6 +71,13 @@ func appendScalar(dst []byte, v any) (b []byte, ok bool) {
 
 func appendDeep(dst []byte, v any) (b []byte, ok bool) {
 	switch v := v.(type) {
+	case Ref:
+		at, ok := v.address()
+		if !ok {
+			return append(dst, contentUnstable), false
+		}
+		// The type tells a struct from its first field.
+		return appendText(binary.AppendUvarint(append(dst, contentRef), uint64(at)), reflect.TypeOf(v.Value()).String()), true
 	case map[string]any:
 		dst, ok = binary.AppendUvarint(append(dst, contentTable), uint64(len(v))), true
 		for _, key := range slices.Sorted(maps.Keys(v)) {

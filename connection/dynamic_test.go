@@ -191,3 +191,30 @@ func TestDynamicViewThatCannotBeAnybody(t *testing.T) {
 		t.Errorf("closing a view closed the connection: %v", err)
 	}
 }
+
+func TestLifetimeEndsWithTheConnection(t *testing.T) {
+	t.Parallel()
+	c := connection.Of("src", "client")
+	view := connection.Scoped(c, "ann", func(s string) string { return s })
+	life := connection.Lifetime(view)
+	if err := view.Close(); err != nil || life.Err() != nil {
+		t.Errorf("closing a view: %v, lifetime %v", err, life.Err())
+	}
+	if err := c.Reset(); err != nil || life.Err() != nil {
+		t.Errorf("Reset: %v, lifetime %v", err, life.Err())
+	}
+	before := connection.Generation(c)
+	if err := connection.Write(t.Context(), c, func(string) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if connection.Generation(c) != before {
+		t.Error("a write has changed the generation")
+	}
+	connection.Clear(c)
+	if connection.Generation(c) == before {
+		t.Error("Clear has not changed the generation")
+	}
+	if err := c.Close(); err != nil || !errors.Is(context.Cause(life), connection.ErrClosed) {
+		t.Errorf("Close: %v, lifetime %v", err, context.Cause(life))
+	}
+}

@@ -239,8 +239,10 @@ func (p *Params) missing(name string, env []string) error {
 		{p.places.header, p.unasked(p.places.section)},
 		{"connection.With", p.unasked(p.places.given)},
 	} {
-		if near := nearestKey(name, candidates.keys); near != "" && err.Near == "" {
-			err.Near, err.Place = near, candidates.place
+		for _, want := range append([]string{name}, env...) {
+			if near := nearestKey(want, candidates.keys); near != "" && err.Near == "" {
+				err.Near, err.Place = near, candidates.place
+			}
 		}
 	}
 	return err
@@ -265,7 +267,7 @@ func (p *Params) unknown() []UnknownKey {
 	p.mu.Lock()
 	var names []string
 	for _, a := range p.asked {
-		names = append(names, a.name)
+		names = append(append(names, a.name), a.env...)
 	}
 	p.mu.Unlock()
 	var unknown []UnknownKey

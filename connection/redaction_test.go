@@ -128,6 +128,7 @@ func TestNothingShowsASecret(t *testing.T) {
 	check("Source", connection.Explain(c).Params[0].Source)
 	check("Statistics", connection.Stats(c))
 	check("Retry", connection.Retry{})
+	check("Ref", connection.RefTo(&client{host: planted}), connection.Ref{})
 
 	if _, err := kind.Get(t.Context(), "x", connection.In(r), opts[0]); err != nil {
 		t.Fatal(err)

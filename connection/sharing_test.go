@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -627,5 +628,39 @@ func TestGetUsesItsRegistrysEnvironment(t *testing.T) {
 		if host, err := c.Raw(t.Context()); err != nil || *host != "pg" {
 			t.Errorf("got %v, %v", host, err)
 		}
+	}
+}
+
+func TestRefsAreToldApartByWhatTheyPointTo(t *testing.T) {
+	t.Parallel()
+	type settings struct{ First int }
+	reg := &connection.Registry{Secrets: secrets.Of(nil)}
+	defer reg.Close()
+	connection.Register(reg, "fake", func(context.Context, *connection.Params) (string, error) { return "client", nil })
+	get := func(v any) connection.Connection[string] {
+		t.Helper()
+		c, err := connection.Get[string](t.Context(), reg, "src", connection.WithType("fake"), connection.With("settings", connection.RefTo(v)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	one, other := &settings{1}, &settings{1}
+	if get(one) != get(one) {
+		t.Error("one pointer gave two connections")
+	}
+	if get(one) == get(other) {
+		t.Error("two pointers gave one connection")
+	}
+	if get(one) == get(&one.First) {
+		t.Error("a struct and its first field gave one connection")
+	}
+	for _, v := range []any{nil, 1, (*settings)(nil)} {
+		if _, err := connection.Get[string](t.Context(), reg, "src", connection.WithType("fake"), connection.With("settings", connection.RefTo(v))); err == nil {
+			t.Errorf("a Ref to %v was compared", v)
+		}
+	}
+	if text := fmt.Sprintf("%v %+v %#v", connection.RefTo(one), connection.RefTo(one), connection.Ref{}); strings.Contains(text, "First") {
+		t.Errorf("a Ref prints as %s", text)
 	}
 }

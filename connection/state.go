@@ -1,6 +1,7 @@
 package connection
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -45,6 +46,8 @@ type trunk struct {
 	shared  bool          // by a registry, whose cache it uses
 	version atomic.Uint64 // grows whenever what is cached may no longer be of the parameters as they are
 	closed  atomic.Bool
+	life    context.Context //nolint:containedctx // the connection's own, which Close ends
+	end     context.CancelCauseFunc
 	told    [2]atomic.Bool // what is logged once
 
 	all      cache.Epoch // Clear, changed parameters
