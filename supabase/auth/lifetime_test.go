@@ -1,0 +1,34 @@
+package auth_test
+
+import (
+	"encoding/base64"
+	"testing"
+	"time"
+
+	"github.com/streamconn/streamconn/supabase/auth"
+)
+
+func TestLifetimeIsWhatTheTokenSays(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		claims string
+		want   time.Duration
+	}{
+		{`{"iat":1000,"exp":4600}`, time.Hour},
+		{`{"exp":4600}`, 0},
+		{`{"iat":4600,"exp":1000}`, 0},
+		{`{"iat":"soon","exp":4600}`, 0},
+	} {
+		token := "eyJhbGciOiJIUzI1NiJ9." + base64.RawURLEncoding.EncodeToString([]byte(test.claims)) + ".AAAA"
+		s, err := auth.NewSession(token, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := s.Lifetime(); got != test.want {
+			t.Errorf("%s lives for %v, want %v", test.claims, got, test.want)
+		}
+	}
+	if got := (*auth.Session)(nil).Lifetime(); got != 0 {
+		t.Errorf("no session lives for %v", got)
+	}
+}
