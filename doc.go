@@ -3,6 +3,8 @@
 //
 //   - [github.com/streamconn/streamconn/sqlconn]: connections to SQL databases, with typed and
 //     cached queries. Most programs begin and end here.
+//   - [github.com/streamconn/streamconn/supabase]: connections to Supabase projects: the database, as
+//     the project or as one of its users, cached; sign-ins; functions.
 //   - [github.com/streamconn/streamconn/connection]: what a connection is; kinds of your own,
 //     parameters and their precedence, sharing, Reset, cached reads.
 //   - [github.com/streamconn/streamconn/connection/conntest]: the conformance suite for kinds of your own.
@@ -10,7 +12,7 @@
 //     values that do not print themselves, and Watch.
 //   - [github.com/streamconn/streamconn/cache]: get-or-compute with a TTL, which the others build on.
 //   - [github.com/streamconn/streamconn/supabase/database]: the query builder for PostgREST, usable
-//     by itself; the Supabase connection around it is to follow.
+//     by itself.
 //
 // The folder examples has a runnable program for each use; start with
 //

@@ -166,13 +166,20 @@ func Count(ctx context.Context, q Query[*Client]) (int64, error) {
 // has no Limit, Offset or Range of its own. Every page is a request; the last one is empty, and not
 // given, unless a Count tells before. After an error it ends.
 func Pages[T any](ctx context.Context, q Query[*Client], size int) iter.Seq2[Page[T], error] {
+	return PagesBy(ctx, q, size, Paged[T])
+}
+
+// PagesBy is [Pages] for queries that something else than a [Client] runs: paged gives one page.
+func PagesBy[T, R any](
+	ctx context.Context, q Query[R], size int, paged func(context.Context, Query[R]) (Page[T], error),
+) iter.Seq2[Page[T], error] {
 	return func(yield func(Page[T], error) bool) {
 		if err := checkPages(q.compile(), size); err != nil {
 			yield(Page[T]{}, err)
 			return
 		}
 		for offset := 0; ; {
-			page, err := Paged[T](ctx, q.Range(offset, offset+size-1))
+			page, err := paged(ctx, q.Range(offset, offset+size-1))
 			if err != nil {
 				yield(Page[T]{}, err)
 				return
@@ -206,8 +213,13 @@ func checkPages(c *compiled, size int) error {
 
 // Rows is [Pages] row by row.
 func Rows[T any](ctx context.Context, q Query[*Client], size int) iter.Seq2[T, error] {
+	return EachRow(Pages[T](ctx, q, size))
+}
+
+// EachRow gives the rows of pages one by one.
+func EachRow[T any](pages iter.Seq2[Page[T], error]) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
-		for page, err := range Pages[T](ctx, q, size) {
+		for page, err := range pages {
 			if err != nil {
 				var zero T
 				yield(zero, err)

@@ -1,0 +1,32 @@
+package supabase
+
+import (
+	"errors"
+
+	"github.com/streamconn/streamconn/internal/rest"
+	"github.com/streamconn/streamconn/supabase/database"
+)
+
+// Error is what a service of the project, a gateway before it, or the network answered instead of a
+// result: method, path, status, and the service's code, message, details and hint. It stands behind
+// the *connection.Error that names the connection; errors.AsType finds it.
+type Error = rest.Error
+
+// What an error can mean; errors.Is tells.
+var (
+	ErrNotFound     = rest.ErrNotFound     // no row, object, bucket or user where one was asked for
+	ErrMultipleRows = rest.ErrMultipleRows // more than one row where one was asked for
+	ErrUndefined    = rest.ErrUndefined    // no such table, column, function or relationship
+	ErrUnauthorized = rest.ErrUnauthorized // the key, token, session or password is refused
+	ErrForbidden    = rest.ErrForbidden    // this role may not, by grants or by row security
+	ErrConflict     = rest.ErrConflict     // a duplicate, or a reference to nothing
+	ErrRateLimited  = rest.ErrRateLimited  // too many requests
+	ErrTimeout      = rest.ErrTimeout      // it took too long, here or there
+	ErrTooLarge     = rest.ErrTooLarge     // the answer, or what was sent, is too large
+	ErrInvalid      = database.ErrInvalid  // the query makes no sense; nothing was sent
+	ErrNoFilter     = database.ErrNoFilter // an Update or Delete of every row; nothing was sent
+)
+
+// ErrSignInAgain is the error of every use of a view whose session or token is empty, has ended, or
+// cannot be renewed. Nothing is sent then, least of all with the connection's own key.
+var ErrSignInAgain = errors.New("the user has to sign in again")

@@ -1,0 +1,235 @@
+package supabase
+
+import (
+	"container/list"
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/streamconn/streamconn/supabase/auth"
+)
+
+// What the renewals of a connection keep to.
+const (
+	// A proactive renewal keeps its callers for this long at most: their token is still good.
+	proactiveWait = 5 * time.Second
+	// A renewal that fails for a moment is tried again for this long, from retryMin on.
+	renewFor = 10 * time.Second
+	// After it has failed, the next is begun when this is over, doubled each time.
+	pauseMin, pauseMax = time.Second, time.Minute
+	retryMin           = 200 * time.Millisecond
+	// What followed what is remembered for as long, and of as many sessions.
+	rememberFor   = 24 * time.Hour
+	rememberCount = 10_000
+)
+
+var errSignedOut = errors.New("signed out")
+
+// renewals renews the sessions of a connection: one request for each refresh token, however many
+// views want it, and it remembers which session followed which, so that whoever comes with an old
+// one goes on with the newest. A refresh token that is used out of turn ends the whole session.
+type renewals struct {
+	life    context.Context //nolint:containedctx // the connection's, which ends what runs here
+	refresh func(ctx context.Context, refreshToken string) (*Session, error)
+	dead    func(*Session) // told of each session that turned out to be over
+
+	mu    sync.Mutex
+	known map[digest]*succession
+	order list.List // of *succession, by when they were made
+}
+
+// succession is what is known of the session with one refresh token.
+type succession struct {
+	key   digest
+	since time.Time
+	place *list.Element
+
+	next    *held  // what followed
+	nextKey digest // of its refresh token
+	flight  *renewal
+	over    error // it is for good: nothing follows
+
+	failed error // the last renewal's, which is the answer until the pause is over
+	until  time.Time
+	pause  time.Duration
+}
+
+// renewal is one under way.
+type renewal struct {
+	done    chan struct{} // closed when next or err is set
+	stumble chan struct{} // closed when its first try has failed
+	next    *held
+	err     error
+}
+
+// renew gives the newest session that follows h, by a request if need be. It waits no longer than
+// ctx, and, while h is still good, for a few seconds at most.
+func (r *renewals) renew(ctx context.Context, h *held) (*held, error) {
+	now := time.Now()
+	good := now.Before(h.expires)
+	r.mu.Lock()
+	newest, s := r.newest(h)
+	if newest != h && now.Before(newest.due) {
+		r.mu.Unlock()
+		return newest, nil
+	}
+	switch {
+	case s.over != nil:
+		r.mu.Unlock()
+		return nil, s.over
+	case s.flight == nil && now.Before(s.until):
+		r.mu.Unlock()
+		return nil, s.failed
+	case s.flight == nil:
+		s.flight = &renewal{done: make(chan struct{}), stumble: make(chan struct{})}
+		go r.run(context.WithoutCancel(ctx), s, newest.session, s.flight)
+	}
+	f := s.flight
+	r.mu.Unlock()
+
+	var stumble <-chan struct{}
+	var late <-chan time.Time
+	if good {
+		stumble = f.stumble
+		timer := time.NewTimer(proactiveWait)
+		defer timer.Stop()
+		late = timer.C
+	}
+	select {
+	case <-f.done:
+		return f.next, f.err
+	case <-stumble:
+	case <-late:
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	select {
+	case <-f.done: // at the same time
+		return f.next, f.err
+	default:
+		return nil, errNotYet
+	}
+}
+
+var errNotYet = errors.New("the session is still being renewed")
+
+// newest follows what is known from h on, and gives the last session and its entry.
+func (r *renewals) newest(h *held) (*held, *succession) {
+	key := digestOf(h.session.RefreshToken())
+	s := r.known[key]
+	for s != nil && s.next != nil {
+		h = s.next
+		if s.nextKey == key { // the server gives no new refresh tokens
+			break
+		}
+		key = s.nextKey
+		s = r.known[key]
+	}
+	if s == nil {
+		s = r.remember(key)
+	}
+	return h, s
+}
+
+// remember makes an entry, and forgets those that are too old or too many.
+func (r *renewals) remember(key digest) *succession {
+	now := time.Now()
+	for e := r.order.Front(); e != nil; {
+		old, next := e.Value.(*succession), e.Next()
+		if old.since.Add(rememberFor).After(now) && r.order.Len() < rememberCount {
+			break
+		}
+		if old.flight == nil {
+			r.order.Remove(e)
+			delete(r.known, old.key)
+		}
+		e = next
+	}
+	s := &succession{key: key, since: now}
+	if r.known == nil {
+		r.known = make(map[digest]*succession)
+	}
+	r.known[key] = s
+	s.place = r.order.PushBack(s)
+	return s
+}
+
+// run is one renewal. It belongs to nobody's call: whoever began it may leave, and the spent
+// refresh token would be lost with the answer.
+func (r *renewals) run(ctx context.Context, s *succession, from *Session, f *renewal) {
+	ctx, cancel := context.WithTimeout(ctx, 3*renewFor)
+	stop := context.AfterFunc(r.life, cancel)
+	defer stop()
+	defer cancel()
+	var next *Session
+	var err error
+	began := time.Now()
+	for pause := retryMin; ; pause *= 2 {
+		next, err = r.refresh(ctx, from.RefreshToken())
+		if err == nil || errors.Is(err, auth.ErrSessionDead) || time.Since(began)+pause > renewFor {
+			break
+		}
+		select {
+		case <-f.stumble:
+		default:
+			close(f.stumble)
+		}
+		timer := time.NewTimer(max(pause, auth.RetryAfter(err)))
+		select {
+		case <-timer.C:
+			continue
+		case <-ctx.Done():
+			timer.Stop()
+		}
+		break
+	}
+	r.land(s, from, f, next, err)
+}
+
+func (r *renewals) land(s *succession, from *Session, f *renewal, next *Session, err error) {
+	now := time.Now()
+	r.mu.Lock()
+	s.flight = nil
+	dead := err != nil && errors.Is(err, auth.ErrSessionDead)
+	switch {
+	case s.over != nil: // signed out meanwhile: what came is worth nothing
+		f.err = s.over
+	case err == nil:
+		f.next = heldSince(next, now)
+		s.next, s.nextKey = f.next, digestOf(next.RefreshToken())
+		s.failed, s.until, s.pause = nil, time.Time{}, 0
+	case dead:
+		f.err, s.over = err, err
+	default:
+		s.pause = min(max(2*s.pause, pauseMin), pauseMax)
+		f.err, s.failed, s.until = err, err, now.Add(max(s.pause, auth.RetryAfter(err)))
+	}
+	r.mu.Unlock()
+	close(f.done)
+	if dead && r.dead != nil {
+		r.dead(from)
+	}
+}
+
+// end makes the session, and what followed it, one that nothing follows: its user has signed out.
+func (r *renewals) end(session *Session) {
+	if session.RefreshToken() == "" {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	key := digestOf(session.RefreshToken())
+	for {
+		s := r.known[key]
+		if s == nil {
+			s = r.remember(key)
+		}
+		s.over = errSignedOut
+		if s.next == nil || s.nextKey == key {
+			s.next = nil
+			return
+		}
+		key, s.next = s.nextKey, nil
+	}
+}
