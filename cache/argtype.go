@@ -46,6 +46,7 @@ type argType struct {
 
 var (
 	argTypes     sync.Map // reflect.Type to *argType
+	argTypesByID sync.Map // uint64 to reflect.Type
 	lastArgType  atomic.Uint64
 	mapOfAnyType = reflect.TypeFor[map[string]any]()
 	timeType     = reflect.TypeFor[time.Time]()
@@ -57,7 +58,11 @@ func argTypeOf(t reflect.Type) *argType {
 	}
 	info := &argType{id: lastArgType.Add(1)}
 	info.form, info.fields = formOf(t)
-	known, _ := argTypes.LoadOrStore(t, info)
+	argTypesByID.Store(info.id, t) // before anybody can write the number
+	known, raced := argTypes.LoadOrStore(t, info)
+	if raced {
+		argTypesByID.Delete(info.id)
+	}
 	return known.(*argType)
 }
 

@@ -266,3 +266,23 @@ func BenchmarkMiss(b *testing.B) {
 		}
 	}
 }
+
+// Hits of a scope with a second tier behind it, next to those of one without.
+func BenchmarkTieredHit(b *testing.B) {
+	for _, test := range []struct {
+		name string
+		p    Policy
+	}{{"forever", forever}, {"ttl", Policy{TTL: time.Hour}}} {
+		b.Run(test.name, func(b *testing.B) {
+			tier := newStore().tier()
+			tier.life = time.Hour
+			plain := open(b, Config{}).Scope("scope", nil, new(Epoch), new(Epoch))
+			tiered := open(b, Config{}).TieredScope("scope", nil, TierScope{Tier: tier, Mark: "reads", Epochs: []string{"writes"}}, new(Epoch))
+			of := func(s *Scope) func(int) {
+				get(b, s, "k", test.p, value(1))
+				return func(int) { lookup[int](b, s, "k", nil, &test.p) }
+			}
+			compare(b, 1000, of(plain), of(tiered))
+		})
+	}
+}

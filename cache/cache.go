@@ -53,6 +53,7 @@ type Cache struct {
 	unowned Counters // of scopes without counters
 
 	refreshes refreshes
+	cohorts   cohorts
 	warned    sync.Map // reflect.Type of results that cannot be copied
 
 	mu    sync.Mutex
@@ -110,6 +111,7 @@ func (c *Cache) Close() error {
 		return nil
 	}
 	c.refreshes.cancel(nil)
+	c.cohorts.close()
 	c.gate.drain()
 	if engine != nil {
 		engine.close()

@@ -45,8 +45,15 @@
 // A result that cannot be copied is handed out and not stored, with one warning for its type.
 // [Policy.Shared] hands out the stored result itself, to those who only read.
 //
+// # A second tier
+//
+// Behind the caches of several processes there can be a store that they share: a [Tier], such as that of
+// package cache/rediscache, given to [Cache.TieredScope]. It is asked only instead of a load. What
+// ends a result in one process then ends it in all, and no copy of it in memory outlives the one in the store.
+//
 // # What it costs
 //
 // [Lookup] is the path of a hit. It does not allocate, takes no lock of ours, and costs about as
-// much as a bare lookup in ristretto, the cache that is the engine here. Copies cost what they cost.
+// much as a bare lookup in ristretto, the cache that is the engine here; with a second tier behind it,
+// no more. Copies cost what they cost.
 package cache

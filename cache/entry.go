@@ -53,6 +53,8 @@ type entry struct {
 	plan  *plan
 	cost  int64
 
+	cohort *cohort // with which it ends, if it is of one
+
 	gone       atomic.Bool // dropped
 	used       atomic.Bool // found in the window
 	refreshing atomic.Bool
@@ -72,7 +74,7 @@ const (
 
 // judge tells what the entry is to a call with this TTL. It looks at the clock only if it has to.
 func (e *entry) judge(s *Scope, p *Policy, ttl time.Duration) verdict {
-	if e.sum != s.sum() || e.gone.Load() {
+	if e.sum != s.sum() || e.gone.Load() || e.cohort.ended() {
 		return miss
 	}
 	if e.fresh == never && ttl == Forever && e.wall == 0 && e.err == nil && p.Expires.IsZero() {
@@ -110,13 +112,13 @@ func (e *entry) judgeAge(s *Scope, p *Policy, ttl time.Duration) verdict {
 
 // dead reports whether nobody can be served the entry any more.
 func (e *entry) dead(c *Cache, now time.Time) bool {
-	return e.gone.Load() || e.sum != e.scope.sum() ||
+	return e.gone.Load() || e.sum != e.scope.sum() || e.cohort.ended() ||
 		int64(now.Sub(c.start)) >= e.end || e.wall != 0 && now.UnixNano() >= e.wall
 }
 
-// later is t+d, or never.
+// later is t+d, or never. t is negative for what is older than the cache.
 func later(t int64, d time.Duration) int64 {
-	if int64(d) > never-t {
+	if int64(d) > never-max(t, 0) {
 		return never
 	}
 	return t + int64(d)

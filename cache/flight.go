@@ -20,6 +20,7 @@ type flight struct {
 	outcome outcome
 	result  *entry // of outcomeValue: not necessarily stored
 	err     error  // of outcomeError
+	after   afterwards
 
 	nested nested // of loads that read from a cache themselves
 }

@@ -98,12 +98,14 @@ func getSlowly[T any](
 	}
 }
 
-// lead runs the load of a flight, stores what it gives, and ends the flight whatever happens.
+// lead runs the load of a flight, unless the second tier has its result, stores what it gives, and ends
+// the flight whatever happens.
 func lead[T any](
 	ctx context.Context, s *Scope, fl *flight, copies *plan, p *Policy, load func(context.Context) (T, error),
 ) (value T, err error) {
 	inner, stop := fl.run(ctx)
 	returned := false
+	var tiered *TierAnswer // nil: there is no second tier
 	defer func() {
 		var panicked any // stays nil for Goexit
 		if !returned {
@@ -115,36 +117,49 @@ func lead[T any](
 		}
 		stop()
 		s.cache.flights.land(fl)
+		if tiered != nil && tiered.Turn != nil { // nobody waits for this but the leader
+			s.endTurn(ctx, tiered.Turn, fl, p, &value)
+		}
 		if panicked != nil {
 			panic(panicked)
 		}
 	}()
+	if s.tier != nil {
+		tiered = s.askTier(inner, fl, p, &value)
+		if tiered.Found {
+			s.count(eventTierHit)
+			keepValue(s, fl, copies, p, tiered, &value)
+			returned = true
+			return value, nil
+		}
+	}
 	s.count(eventLoad)
 	value, err = load(inner)
 	if err != nil {
 		s.count(eventLoadError)
-		s.keepError(ctx, fl, copies, p, err)
+		s.keepError(ctx, fl, copies, p, tiered, err)
 		var none T
 		value = none
 	} else {
-		keepValue(s, fl, copies, p, &value)
+		keepValue(s, fl, copies, p, tiered, &value)
 	}
 	returned = true
 	return value, err
 }
 
 // keepError ends a flight with an error, and stores that if it counts as an answer.
-func (s *Scope) keepError(ctx context.Context, fl *flight, copies *plan, p *Policy, err error) {
+func (s *Scope) keepError(ctx context.Context, fl *flight, copies *plan, p *Policy, tiered *TierAnswer, err error) {
 	if ctx.Err() != nil {
 		fl.outcome = outcomeRetry
 		return
 	}
 	fl.outcome, fl.err = outcomeError, err
 	if p.Transient != nil && !p.Transient(err) {
+		fl.after = tierDrops
 		s.cache.dropOlder(fl, false) // what was remembered of errors says the same
 	}
 	if p.Negative > 0 && p.IsNegative != nil && p.IsNegative(err) {
-		e := s.newEntry(fl, copies, p, p.Negative, 0)
+		e := s.newEntry(fl, copies, p, tiered, p.Negative, 0)
 		e.err = err
 		e.cost = entryOverhead + fl.key.cost()
 		s.cache.store(fl, e)
@@ -152,12 +167,13 @@ func (s *Scope) keepError(ctx context.Context, fl *flight, copies *plan, p *Poli
 }
 
 // keepValue ends a flight with a value, and stores that if it can be.
-func keepValue[T any](s *Scope, fl *flight, copies *plan, p *Policy, value *T) {
+func keepValue[T any](s *Scope, fl *flight, copies *plan, p *Policy, tiered *TierAnswer, value *T) {
 	c := s.cache
-	e := s.newEntry(fl, copies, p, p.ttl(), p.Stale)
+	e := s.newEntry(fl, copies, p, tiered, p.ttl(), p.Stale)
 	cost, fits := costOf(copies, value, c.maxCost()-entryOverhead-fl.key.cost())
 	if !fits {
 		s.count(eventTooLarge)
+		fl.after = tierDrops
 		c.dropOlder(fl, true)
 		if !c.flights.withdraw(fl) {
 			return // nobody waits: spare the copy
@@ -171,6 +187,7 @@ func keepValue[T any](s *Scope, fl *flight, copies *plan, p *Policy, value *T) {
 		if !ok {
 			s.count(eventUncached)
 			c.warn(copies)
+			fl.after = tierDrops
 			c.dropOlder(fl, true)
 			return
 		}
@@ -179,6 +196,7 @@ func keepValue[T any](s *Scope, fl *flight, copies *plan, p *Policy, value *T) {
 	e.value = own
 	fl.outcome, fl.result = outcomeValue, e
 	if fits {
+		fl.after = tierStores
 		c.store(fl, e)
 	}
 }

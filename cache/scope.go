@@ -17,6 +17,7 @@ type Scope struct {
 	epochs   []*Epoch
 	counters *Counters
 	closed   atomic.Bool
+	tier     *TierScope // nil: there is none behind it
 }
 
 // Scope gives the scope of an id. Scopes of one id share their results, and must be made with the

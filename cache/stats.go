@@ -11,6 +11,9 @@ type Stats struct {
 	Misses uint64 // calls that found nothing to answer with; each then loads, or joins a load
 	Joined uint64 // of these, how many got the outcome of another call's load
 
+	// TierHits counts what was found in the second tier instead of being loaded: see [Tier].
+	TierHits uint64
+
 	Loads      uint64 // loads run for the cache, refreshes included; Uncached ones are not
 	LoadErrors uint64 // of these, how many failed or panicked
 
@@ -34,6 +37,7 @@ type event int
 const (
 	eventMiss event = iota
 	eventJoin
+	eventTierHit
 	eventLoad
 	eventLoadError
 	eventStale
@@ -51,7 +55,7 @@ type tally [events]atomic.Uint64
 func (t *tally) stats(hits uint64) Stats {
 	n := func(e event) uint64 { return t[e].Load() }
 	return Stats{
-		Hits: hits + n(eventStale) + n(eventNegative), Misses: n(eventMiss), Joined: n(eventJoin),
+		Hits: hits + n(eventStale) + n(eventNegative), Misses: n(eventMiss), Joined: n(eventJoin), TierHits: n(eventTierHit),
 		Loads: n(eventLoad), LoadErrors: n(eventLoadError),
 		Stale: n(eventStale), Negative: n(eventNegative),
 		Refreshes: n(eventRefresh), RefreshErrors: n(eventRefreshError),

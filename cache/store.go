@@ -11,8 +11,9 @@ const entryOverhead = 448
 
 func (k *key) cost() int64 { return int64(len(k.text) + len(k.args)) }
 
-// newEntry makes the entry for what a flight has just loaded.
-func (s *Scope) newEntry(fl *flight, copies *plan, p *Policy, ttl, staleFor time.Duration) *entry {
+// newEntry makes the entry for what a flight has just loaded, or, with an answer of the second tier,
+// possibly found there.
+func (s *Scope) newEntry(fl *flight, copies *plan, p *Policy, tiered *TierAnswer, ttl, staleFor time.Duration) *entry {
 	c := s.cache
 	e := &entry{key: fl.key, sum: fl.sum, created: c.now(), fresh: never, end: never, plan: copies}
 	if ttl != Forever {
@@ -24,6 +25,9 @@ func (s *Scope) newEntry(fl *flight, copies *plan, p *Policy, ttl, staleFor time
 	}
 	if !p.Expires.IsZero() {
 		e.wall = wallOf(p.Expires)
+	}
+	if tiered != nil {
+		e.bound(c, tiered, staleFor)
 	}
 	return e
 }
@@ -89,7 +93,7 @@ func (c *Cache) giveSecondChances(engine *engine, left []*entry) {
 		}
 		sh := c.flights.shard(e.hash)
 		sh.mu.Lock()
-		if !e.gone.Load() && e.sum == e.scope.sum() && c.window.get(e.hash) == nil && engine.get(e.hash) == nil {
+		if !e.gone.Load() && e.sum == e.scope.sum() && !e.cohort.ended() && c.window.get(e.hash) == nil && engine.get(e.hash) == nil {
 			engine.set(e.hash, e)
 		}
 		sh.mu.Unlock()

@@ -86,7 +86,7 @@ func (s *sources) asked(before []answer) []answer {
 }
 
 // markOf is the mark of what was answered.
-func markOf(asked []answer) mark {
+func (t *trunk) markOf(asked []answer, ephemeral bool) mark {
 	var encoded []byte
 	for _, a := range asked {
 		encoded = appendText(encoded, a.name)
@@ -98,5 +98,5 @@ func markOf(asked []answer) mark {
 		// then the part that could be encoded will do.
 		encoded, _ = appendContent(append(encoded, 1), a.value)
 	}
-	return hmacOf(encoded)
+	return mark{own: hmacOf(encoded), shared: t.sharedMarkOf(asked, ephemeral)}
 }

@@ -61,14 +61,17 @@ type answers struct {
 	version uint64 // of the secrets
 }
 
-// as is what the same questions would be answered now. params stay those of the last connect.
-func (a *answers) as(now sources) *answers {
-	return &answers{params: a.params, mark: markOf(now.asked(a.params.answers())), version: now.version}
+// answersNow is what the same questions would be answered now. params stay those of the last connect.
+func (c *conn[T]) answersNow(a *answers, now sources) *answers {
+	return &answers{params: a.params, mark: c.markOf(now.asked(a.params.answers()), a.params.ephemeral), version: now.version}
 }
 
 func newConn[T any](name string, cfg config, how connector[T]) *conn[T] {
 	t := &trunk{name: name, cfg: cfg, number: connections.Add(1)}
 	t.life, t.end = context.WithCancelCause(context.Background())
+	if cfg.tier != nil {
+		t.tiered = newTiered(cfg.tier, name)
+	}
 	c := &conn[T]{state: &state{trunk: t}, connector: how}
 	c.impl = c
 	c.sources = t.configured
@@ -338,7 +341,7 @@ func (c *conn[T]) verify() (mark, error) {
 	if err != nil {
 		return mark{}, err
 	}
-	now := last.as(s)
+	now := c.answersNow(last, s)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.current != nil { // connected meanwhile
@@ -363,7 +366,7 @@ func (c *conn[T]) secretsChanged() {
 	if err != nil {
 		return // the store has reported it, and keeps its last good values
 	}
-	now := last.as(s)
+	now := c.answersNow(last, s)
 	if now.mark == last.mark {
 		return
 	}
@@ -428,7 +431,7 @@ func (c *conn[T]) build(ctx context.Context) (_ *generation[T], _ *answers, err 
 	if c.implicitTTL.Swap(int64(ttl)) != int64(ttl) {
 		c.version.Add(1) // a reading that was prepared before has the old one
 	}
-	g.mark = markOf(p.answers())
+	g.mark = c.markOf(p.answers(), p.ephemeral)
 	c.used.Store(int64(time.Since(start)))
 	return g, &answers{params: p, mark: g.mark, version: s.version}, nil
 }

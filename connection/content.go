@@ -39,9 +39,12 @@ func appendContent(dst []byte, v any) (b []byte, ok bool) {
 	if b, ok := appendScalar(dst, v); ok {
 		return b, true
 	}
-	deep, ok := appendDeep(nil, v)
+	deep, ok := appendDeep(nil, v, cache.AppendArg)
 	return append(dst, deep...), ok
 }
+
+// encode is cache.AppendArg, or cache.AppendStableArg for what other processes have to agree on.
+type encode func(dst []byte, v any) ([]byte, bool)
 
 func appendScalar(dst []byte, v any) (b []byte, ok bool) {
 	switch v := v.(type) {
@@ -69,7 +72,7 @@ func appendScalar(dst []byte, v any) (b []byte, ok bool) {
 	}
 }
 
-func appendDeep(dst []byte, v any) (b []byte, ok bool) {
+func appendDeep(dst []byte, v any, others encode) (b []byte, ok bool) {
 	switch v := v.(type) {
 	case Ref:
 		at, ok := v.address()
@@ -82,7 +85,7 @@ func appendDeep(dst []byte, v any) (b []byte, ok bool) {
 		dst, ok = binary.AppendUvarint(append(dst, contentTable), uint64(len(v))), true
 		for _, key := range slices.Sorted(maps.Keys(v)) {
 			var stable bool
-			dst, stable = appendDeep(appendText(dst, key), v[key])
+			dst, stable = appendDeep(appendText(dst, key), v[key], others)
 			ok = ok && stable
 		}
 		return dst, ok
@@ -90,7 +93,7 @@ func appendDeep(dst []byte, v any) (b []byte, ok bool) {
 		dst, ok = binary.AppendUvarint(append(dst, contentList), uint64(len(v))), true
 		for _, element := range v {
 			var stable bool
-			dst, stable = appendDeep(dst, element)
+			dst, stable = appendDeep(dst, element, others)
 			ok = ok && stable
 		}
 		return dst, ok
@@ -98,7 +101,7 @@ func appendDeep(dst []byte, v any) (b []byte, ok bool) {
 	if b, ok := appendScalar(dst, v); ok {
 		return b, true
 	}
-	if encoded, ok := cache.AppendArg(nil, v); ok {
+	if encoded, ok := others(nil, v); ok {
 		return appendText(append(dst, contentOther), string(encoded)), true
 	}
 	return append(dst, contentUnstable), false

@@ -73,7 +73,7 @@ func Do[T any](ctx context.Context, c Connection[T], use func(client T) error) e
 // unknown, the connection's cached reads end afterwards, those of its views too, and those under
 // way are not kept. use runs exactly once.
 func Write[T any](ctx context.Context, c Connection[T], use func(client T) error) error {
-	defer c.base().reads.Bump()
+	defer c.base().endReads()
 	return Do(ctx, c, use)
 }
 

@@ -40,6 +40,7 @@ const (
 	settingRetry
 	settingTransient
 	settingEnviron
+	settingTier
 )
 
 // With gives the connection a parameter in code: what Streamlit calls a keyword argument. It
@@ -68,6 +69,20 @@ func WithLogger(l *slog.Logger) Option { return Option{setting: settingLogger, v
 // WithCache keeps the connection's cached reads in c, which its maker closes. Without it,
 // a shared connection uses its registry's cache (64 MiB), and an opened one has its own (8 MiB).
 func WithCache(c *cache.Cache) Option { return Option{setting: settingCache, value: hide(c)} }
+
+// WithSharedCache puts a second tier behind the connection's cached reads: a store that several processes
+// share, such as that of package cache/rediscache. Whatever one of them has read through a connection of
+// this name, with parameters of the same values, the others find there; and a write, or [Clear],
+// through a connection of this name in any of them ends the cached reads in all.
+//
+// What the parameters say has to mean the same everywhere: "localhost", and the path of a file,
+// do not on two machines. Processes for which they differ must not share a tier. A connection
+// whose data lives in this process (see [Params.Ephemeral]), whose factory reads no parameter that is there,
+// or that has a parameter without a stable form, such as a function, keeps its reads to itself, and
+// a warning says so once.
+//
+// The tier outlives the connection and is closed by who opened it. A nil tier is none.
+func WithSharedCache(t cache.Tier) Option { return Option{setting: settingTier, value: hide(t)} }
 
 // WithDefaultTTL sets the TTL of reads for which neither the call nor the section names one:
 // 0 does not cache, [cache.Forever], which is the default, never expires.
@@ -122,6 +137,7 @@ var settingNames = map[setting]string{
 	settingKind: "WithType", settingRegistry: "In", settingSecrets: "WithSecrets", settingLogger: "WithLogger",
 	settingCache: "WithCache", settingTTL: "WithDefaultTTL", settingMaxAge: "WithMaxAge", settingStrict: "WithStrict",
 	settingRetry: "WithRetry", settingTransient: "WithTransient", settingEnviron: "WithEnviron",
+	settingTier: "WithSharedCache",
 }
 
 // config is what the options come to.
@@ -132,6 +148,7 @@ type config struct {
 	store     *secrets.Store // nil: the registry's
 	logger    *slog.Logger   // nil: the registry's
 	cache     *cache.Cache   // nil: the registry's, or one of its own
+	tier      cache.Tier     // nil: none
 	ttl       time.Duration
 	ttlGiven  bool
 	maxAge    time.Duration
@@ -165,6 +182,8 @@ func newConfig(opts []Option) (config, error) {
 			c.logger, _ = o.value.reveal().(*slog.Logger)
 		case settingCache:
 			c.cache, _ = o.value.reveal().(*cache.Cache)
+		case settingTier:
+			c.tier, _ = o.value.reveal().(cache.Tier)
 		case settingTTL:
 			c.ttl, c.ttlGiven = time.Duration(o.number), time.Duration(o.number) != cache.Default
 		case settingMaxAge:
@@ -207,7 +226,7 @@ func (o *Option) appendContent(dst []byte) (b []byte, ok bool) {
 			dst = binary.LittleEndian.AppendUint64(dst, uint64(d))
 		}
 		return dst, true
-	case settingSecrets, settingLogger, settingCache, settingRegistry:
+	case settingSecrets, settingLogger, settingCache, settingRegistry, settingTier:
 		return binary.LittleEndian.AppendUint64(dst, uint64(o.value.address())), true
 	case settingTransient, settingEnviron:
 		return dst, false

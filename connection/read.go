@@ -147,13 +147,17 @@ func Clear(c Any) {
 		return
 	case s.identity == "":
 		s.all.Bump()
+		s.endShared()
 		return
 	}
 	s.drop(func(cache.Info) bool { return true })
+	s.endSharedOf()
 }
 
 // ClearText ends the cached reads whose key has this text, whatever their types and identities:
 // with args, as [cache.Key] has them, only those; with nil, with any arguments. For those who write kinds.
+//
+// In a second tier, results cannot be found by their text: there, all of the connection's end.
 func ClearText(c Any, text string, args []byte) {
 	s := c.base().now()
 	if s == nil {
@@ -162,6 +166,7 @@ func ClearText(c Any, text string, args []byte) {
 	s.drop(func(i cache.Info) bool {
 		return i.Text == text && (args == nil || string(i.Args) == string(args))
 	})
+	s.endShared()
 }
 
 // drop ends the entries of this state's identity, or of the whole connection, that match.
@@ -172,8 +177,8 @@ func (s *state) drop(match func(cache.Info) bool) {
 	}
 	prefix := s.scopePrefix()
 	c.Drop(func(i cache.Info) bool {
-		return len(i.Scope) >= len(prefix)+len(mark{}) && i.Scope[:len(prefix)] == prefix &&
-			(s.identity == "" || i.Scope[len(prefix)+len(mark{}):] == s.identity) && match(i)
+		return len(i.Scope) >= len(prefix)+len(digest{}) && i.Scope[:len(prefix)] == prefix &&
+			(s.identity == "" || i.Scope[len(prefix)+len(digest{}):] == s.identity) && match(i)
 	})
 }
 

@@ -48,6 +48,9 @@ func ScopedUntil[T any](c Connection[T], identity string, end time.Time, derive 
 	} else {
 		id := hmacOf([]byte(base.identity), []byte(identity))
 		v.identity = string(id[:])
+		if base.tiered != nil {
+			v.outside = base.tiered.identity(base.outside, identity)
+		}
 	}
 	return v
 }

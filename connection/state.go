@@ -23,6 +23,7 @@ type state struct {
 	*trunk
 	identity string // of a view; "" is the connection's own
 	impl     any    // the leaser[T] behind it
+	outside  string // the identity in all processes that share the second tier
 
 	reading atomic.Pointer[reading]
 
@@ -48,11 +49,12 @@ type trunk struct {
 	closed  atomic.Bool
 	life    context.Context //nolint:containedctx // the connection's own, which Close ends
 	end     context.CancelCauseFunc
-	told    [2]atomic.Bool // what is logged once
+	told    [3]atomic.Bool // what is logged once
 
 	all      cache.Epoch // Clear, changed parameters
 	reads    cache.Epoch // writes
 	counters cache.Counters
+	tiered   *tiered // nil without a second tier
 
 	connects, connectErrors, resets, retries atomic.Uint64
 	used                                     atomic.Int64 // when it was last lent, by the monotonic clock
@@ -79,8 +81,14 @@ type reading struct {
 	ttl     time.Duration // of reads that name none
 }
 
-// mark stands for everything that the factory read: an HMAC, so that no cache key holds a secret.
-type mark [sha256.Size]byte
+// mark stands for everything that the factory read, so that no cache key holds a secret.
+type mark struct {
+	own    digest // for this process
+	shared string // for all that share the second tier; "" if there is none, or it cannot tell them from others
+}
+
+// digest is an HMAC with the processKey.
+type digest [sha256.Size]byte
 
 var (
 	connections atomic.Uint64
@@ -97,6 +105,7 @@ var (
 const (
 	toldUnknown = iota
 	toldForever
+	toldAlone
 )
 
 const ownCacheBytes = 8 << 20
@@ -204,7 +213,7 @@ func (s *state) prepare() *reading {
 	if old := s.reading.Load(); old != nil && old.mark == m && old.cache == c {
 		r.scope = old.scope
 	} else {
-		r.scope = c.Scope(s.scopePrefix()+string(m[:])+s.identity, &s.counters, &s.all, &s.reads)
+		r.scope = s.newScope(c, m)
 		s.remember(r.scope)
 	}
 	if old := s.reading.Swap(r); old != nil && old.scope != r.scope {
@@ -215,6 +224,15 @@ func (s *state) prepare() *reading {
 		_ = r.scope.Close() // of memory alone, as above
 	}
 	return r
+}
+
+// newScope is where the state's reads with the parameters of that mark belong.
+func (s *state) newScope(c *cache.Cache, m mark) *cache.Scope {
+	id := s.scopePrefix() + string(m.own[:]) + s.identity
+	if s.tiered == nil {
+		return c.Scope(id, &s.counters, &s.all, &s.reads)
+	}
+	return s.tiered.newScope(s, c, id, m)
 }
 
 // scopePrefix begins the name of every scope of this connection: a mark and an identity follow.
@@ -266,7 +284,7 @@ func (t *trunk) closeCache() {
 	}
 }
 
-func hmacOf(parts ...[]byte) mark {
+func hmacOf(parts ...[]byte) digest {
 	h := hmac.New(sha256.New, processKey())
 	for _, p := range parts {
 		var length [8]byte
@@ -274,5 +292,5 @@ func hmacOf(parts ...[]byte) mark {
 		h.Write(length[:])
 		h.Write(p)
 	}
-	return mark(h.Sum(nil))
+	return digest(h.Sum(nil))
 }
