@@ -34,7 +34,10 @@ type Client struct {
 	rest, auth, storage, functions *rest.Client
 
 	database *database.Client // over rest
-	once     *database.Client // the same for reads that the connection tries again
+
+	// The same for reads that the connection tries again.
+	once        *database.Client
+	storageOnce *rest.Client
 
 	// Functions, since fmt prints no more of one than its address.
 	key    func() string
@@ -77,6 +80,7 @@ func newClient(address string, cfg rest.Config) (*Client, error) {
 func (c *Client) overRest() {
 	c.database = database.Over(c.rest)
 	c.once = database.Over(c.rest.WithRetry(rest.Retry{Disabled: true}))
+	c.storageOnce = c.storage.WithRetry(rest.Retry{Disabled: true})
 }
 
 // as is the same client with a user's token in place of the key.
