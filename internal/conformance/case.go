@@ -28,7 +28,15 @@ func Cases() []Case {
 
 func restCases() []Case {
 	return slices.Concat(
-		filterCases(),
+		methodCases(),
+		conditionCases(),
+		nameCases(),
+		embedCases(),
+		pageCases(),
+		rpcCases(),
+		writeCases(),
+		valueCases(),
 		errorCases(),
+		accessCases(),
 	)
 }

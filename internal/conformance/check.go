@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"errors"
+	"fmt"
 	"reflect"
 	"slices"
 
@@ -11,9 +12,25 @@ import (
 // want fails the case unless got is what is wanted.
 func want[T any](c *C, what string, got, wanted T) {
 	c.Helper()
-	if !reflect.DeepEqual(got, wanted) {
-		c.Errorf("%s: %#v, want %#v", what, got, wanted)
+	if reflect.DeepEqual(got, wanted) {
+		return
 	}
+	g, w := fmt.Sprintf("%#v", got), fmt.Sprintf("%#v", wanted)
+	at := 0 // where they part
+	for at < min(len(g), len(w)) && g[at] == w[at] {
+		at++
+	}
+	c.Errorf("%.100s: %s, want %s", what, around(g, at), around(w, at))
+}
+
+// around is what a long text has at a place.
+func around(s string, at int) string {
+	const before, after = 200, 300
+	if len(s) <= before+after {
+		return s
+	}
+	from, to := max(0, at-before), min(len(s), at+after)
+	return fmt.Sprintf("%d bytes …%s…", len(s), s[from:to])
 }
 
 // must ends the case if err is not nil.

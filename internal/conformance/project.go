@@ -46,8 +46,7 @@ const (
 	TextConfigs  Feature = "text search configurations" // other than the database's own
 	SQLFunctions Feature = "sql functions"              // whose bodies the project runs itself
 	Aggregates   Feature = "aggregates"
-	Rollbacks    Feature = "rollbacks"    // db-tx-end
-	MaxAffected  Feature = "max affected" // PostgREST 13
+	Rollbacks    Feature = "rollbacks" // db-tx-end
 	OtherSchemas Feature = "other schemas"
 )
 

@@ -140,7 +140,7 @@ func (q Query[R]) Single() Query[R] { return q.add(&step{kind: setSingle}) }
 func (q Query[R]) MaybeSingle() Query[R] { return q.add(&step{kind: setMaybeSingle}) }
 
 // CSV asks for the rows as text with commas, the names of the columns first: One[string], or
-// [Execute].
+// [Execute]. PostgREST writes a backslash in a value twice.
 func (q Query[R]) CSV() Query[R] { return q.add(&step{kind: setFormat, text: "text/csv"}) }
 
 // GeoJSON asks for the rows as one FeatureCollection, which needs PostGIS: [One] decodes it.

@@ -80,7 +80,8 @@ func Table[R any](runner R, name string) Query[R] {
 // RPC begins a call of a function, to be run by runner. Args is a map or a struct whose JSON names
 // the arguments, or nil for none; a function with one unnamed parameter of type json takes any
 // value. The call is a POST, and counts as a write, until [Query.Get] or [Query.Head] makes it a
-// read. Filters, Select, Order and Limit work on the rows that the function returns.
+// read. Filters, Select, Order and Limit work on the rows that the function returns; before
+// PostgREST 13, filters and orders only by columns that Select has, if there is one.
 func RPC[R any](runner R, name string, args any) Query[R] {
 	q := Query[R]{runner: runner}
 	if err := checkName("function", name); err != nil {

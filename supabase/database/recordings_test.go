@@ -348,6 +348,40 @@ func TestRecordedExchanges(t *testing.T) {
 	}
 }
 
+// The answers that are no success become errors, also those to requests that no query makes.
+func TestRecordedErrors(t *testing.T) {
+	t.Parallel()
+	n := 0
+	for _, e := range recordings(t) {
+		if e.Response.Status < 300 || e.Request.Method == http.MethodHead {
+			continue
+		}
+		n++
+		t.Run(e.Label, func(t *testing.T) {
+			t.Parallel()
+			db := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+				for _, h := range e.Response.Headers {
+					w.Header().Add(h[0], h[1])
+				}
+				w.WriteHeader(e.Response.Status)
+				_, _ = io.WriteString(w, e.Response.Body)
+			})
+			for name, q := range map[string]query{
+				"read": db.Table("t"), "write": db.Table("t").Insert(object{"a": 1}).Select(), "call": db.RPC("f", nil),
+			} {
+				if _, err := database.All[any](t.Context(), q); err == nil {
+					t.Errorf("%s: no error", name)
+				} else if e.N != 131 { // whose body is {}
+					compareError(t, e, err, nil)
+				}
+			}
+		})
+	}
+	if n < 40 {
+		t.Errorf("%d recorded errors", n)
+	}
+}
+
 func compareRequest(t *testing.T, e exchange, r *http.Request, byOne bool) {
 	t.Helper()
 	want, err := url.Parse(e.Request.Path)

@@ -439,7 +439,25 @@ func argument(v any) (string, error) {
 		}
 	}
 	val, err := encode(v)
+	if err == nil && filterLike(val.text) {
+		err = invalid("a text that begins as a filter does, with eq. or the like, has no form in a URL: call the function without Get or Head")
+	}
 	return val.text, err
+}
+
+// filterLike reports whether PostgREST takes the argument of a function for a filter on its rows: a
+// text such as eq.1, not.null, fts(english).cat.
+func filterLike(s string) bool {
+	i := strings.IndexAny(s, ".(")
+	if i < 0 || s[i] == '(' && !strings.Contains(s[i:], ").") {
+		return false
+	}
+	switch s[:i] {
+	case "not", "eq", "neq", "gt", "gte", "lt", "lte", "like", "ilike", "match", "imatch", "in", "is", "isdistinct",
+		"fts", "plfts", "phfts", "wfts", "cs", "cd", "ov", "sl", "sr", "nxr", "nxl", "adj":
+		return true
+	}
+	return false
 }
 
 // appendParam writes one parameter, percent-encoded.

@@ -78,6 +78,7 @@ func TestRequestOfEachMethod(t *testing.T) {
 		{"Schema of a call", database.InSchema("r", "private").RPC("f", nil).Get(), want{line: "GET rpc/f", header: map[string]string{"Accept-Profile": "private"}}},
 		{"RPC", database.RPC("r", "add", object{"a": 1}), want{line: "POST rpc/add", body: `{"a":1}`}},
 		{"RPC of nil", database.RPC("r", "now", map[string]any(nil)), want{line: "POST rpc/now", body: `{}`}},
+		{"Get with texts that are no filters", database.RPC("r", "f", object{"a": "example.com", "b": "EQ.1", "c": "eq", "d": "e.g. eq.1", "e": "in (x", "f": " is.null", "g": "fts(x"}).Get(), want{line: "GET rpc/f?a=example.com&b=EQ.1&c=eq&d=e.g. eq.1&e=in (x&f= is.null&g=fts(x"}},
 		{"Get", database.RPC("r", "f", object{"a": []int{1, 2}, "b": "x,y&z", "c": true, "d": 12345678901234567}).Get(), want{line: "GET rpc/f?a={1,2}&b=x,y&z&c=true&d=12345678901234567"}},
 		{"Head", database.RPC("r", "f", object{"a": 1}).Head(), want{line: "HEAD rpc/f?a=1"}},
 		{"Head of a table", table("users").Head().Count(database.Exact), want{line: "HEAD users", header: prefer("count=exact")}},
@@ -281,6 +282,10 @@ func TestInvalidQueries(t *testing.T) {
 		"Get with an object":      {database.RPC("r", "f", object{"a": object{}}).Get(), "object"},
 		"Get with reserved name":  {database.RPC("r", "f", object{"limit": 1}).Get(), "limit"},
 		"Get with a list":         {database.RPC("r", "f", []int{1}).Get(), "by name"},
+		"Get with a filter":       {database.RPC("r", "f", object{"a": "eq.1"}).Get(), "begins as a filter"},
+		"Head with a filter":      {database.RPC("r", "f", object{"a": "not.is.null"}).Head(), "begins as a filter"},
+		"Get with a long filter":  {database.RPC("r", "f", object{"a": "fts(english).a"}).Get(), "begins as a filter"},
+		"Get with an any filter":  {database.RPC("r", "f", object{"a": "eq(any).{1,2}"}).Get(), "begins as a filter"},
 		"Get and a filter of it":  {database.RPC("r", "f", object{"a": 1}).Get().Eq("a", 2), "both"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -161,7 +161,8 @@ func (q Query[R]) AllRows() Query[R] { return q.add(&step{kind: setAllRows}) }
 
 // Get makes the call of a function a GET, which is a read: the function must be stable or
 // immutable. Its arguments go into the URL; there is no form there for one that is null or an
-// object. It changes nothing about the read of a table.
+// object, nor for a text that begins as a filter does (eq.1, not.null), which the server would take
+// for one. These are [ErrInvalid]. It changes nothing about the read of a table.
 func (q Query[R]) Get() Query[R] { return q.add(&step{kind: setMethod, key: "GET"}) }
 
 // Head asks for the headers of a read alone, of a table or of a function as in [Query.Get]: for a

@@ -219,6 +219,8 @@ func restGateway(port int) http.Handler {
 		r.Out.URL.Path = strings.TrimPrefix(r.In.URL.Path, prefix)
 		r.Out.URL.RawPath = strings.TrimPrefix(r.In.URL.RawPath, prefix)
 		r.Out.URL.RawQuery = r.In.URL.RawQuery // also what net/url cannot read
+		// PostgREST 12 closes the connection after a HEAD, and does not say so.
+		r.Out.Close = r.In.Method == http.MethodHead
 	}}
 	mux := http.NewServeMux()
 	mux.Handle(prefix+"/", proxy)
