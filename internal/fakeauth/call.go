@@ -56,7 +56,6 @@ func (c *call) empty() error { return c.answer(struct{}{}) }
 func (c *call) send() {
 	switch {
 	case c.redirect != "":
-		c.w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		http.Redirect(c.w, c.r, c.redirect, c.status)
 	case c.body == nil:
 		c.w.WriteHeader(c.status)

@@ -221,7 +221,7 @@ func (s *Server) verifyFactor(c *call) error {
 	if old := s.active(ses.id); old != nil {
 		old.revoked, old.updated, parent = true, now, old.token
 	}
-	out, err := s.grant(c, u, ses, s.newRefresh(ses, parent), u.json())
+	out, err := s.tokens(u, ses, s.newRefresh(ses, parent), u.json())
 	if err != nil {
 		return err
 	}

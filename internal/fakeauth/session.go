@@ -122,20 +122,22 @@ func (s *Server) accessToken(u *user, ses *session) (string, int64, error) {
 	return token, exp, err
 }
 
-// grant answers with a session, as tokens and their user.
+// grant is a session as it is written; headers name it too.
 func (s *Server) grant(c *call, u *user, ses *session, refresh string, shown userJSON) (sessionJSON, error) {
-	access, exp, err := s.accessToken(u, ses)
-	if err != nil {
-		return sessionJSON{}, err
-	}
 	h := c.w.Header()
 	h.Set("Sb-Auth-Refresh-Token-Prefix", refresh[:5])
 	h.Set("Sb-Auth-Session-Id", ses.id)
 	h.Set("Sb-Auth-User-Id", u.id)
+	return s.tokens(u, ses, refresh, shown)
+}
+
+// tokens is a session as it is written.
+func (s *Server) tokens(u *user, ses *session, refresh string, shown userJSON) (sessionJSON, error) {
+	access, exp, err := s.accessToken(u, ses)
 	return sessionJSON{
 		AccessToken: access, TokenType: "bearer", ExpiresIn: int64(s.cfg.TokenLife / time.Second), ExpiresAt: exp,
 		RefreshToken: refresh, User: shown,
-	}, nil
+	}, err
 }
 
 // signIn starts a session and answers with it.
