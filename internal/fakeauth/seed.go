@@ -47,17 +47,32 @@ func (s Session) MarshalText() ([]byte, error) { return fmt.Append(nil, s), nil 
 // ErrNoUser is when nobody has the address or the id.
 var ErrNoUser = errors.New("no such user")
 
+// named finds a user by an id, an address or a number.
+func (s *Server) named(who string) *user {
+	if u := s.users[strings.ToLower(who)]; u != nil {
+		return u
+	}
+	if u := s.byEmail(strings.ToLower(who)); u != nil {
+		return u
+	}
+	return s.byPhone(strings.TrimPrefix(who, "+"))
+}
+
+// ID is the id of a user who is named by an address, a number or an id; empty if there is none.
+func (s *Server) ID(who string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if u := s.named(who); u != nil {
+		return u.id
+	}
+	return ""
+}
+
 // SignIn starts a session of a user, who is named by an address, a number or an id.
 func (s *Server) SignIn(who string) (Session, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	u := s.users[strings.ToLower(who)]
-	if u == nil {
-		u = s.byEmail(strings.ToLower(who))
-	}
-	if u == nil {
-		u = s.byPhone(strings.TrimPrefix(who, "+"))
-	}
+	u := s.named(who)
 	if u == nil {
 		return Session{}, fmt.Errorf("%q: %w", who, ErrNoUser)
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/streamconn/streamconn/internal/fakeauth"
+	"github.com/streamconn/streamconn/internal/fakestorage"
 )
 
 // An Option says what a project is like.
@@ -21,6 +22,9 @@ type config struct {
 	auth        fakeauth.Config
 	users       []fakeauth.NewUser
 	functions   map[string]http.Handler
+	storage     fakestorage.Config
+	buckets     []fakestorage.NewBucket
+	objects     []fakestorage.NewObject
 }
 
 // WithoutPort opens no port: only HTTPClient reaches the server. In a bubble of testing/synctest

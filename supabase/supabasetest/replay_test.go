@@ -1,6 +1,7 @@
 package supabasetest
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -108,7 +109,12 @@ func (p *replay) send(r *recording) answer {
 	p.t.Helper()
 	var body any
 	if r.Request.Body != nil {
-		body = p.known(*r.Request.Body)
+		var n int
+		if _, err := fmt.Sscanf(*r.Request.Body, "<%d bytes>", &n); err == nil {
+			body = strings.Repeat("x", n)
+		} else {
+			body = p.known(*r.Request.Body)
+		}
 	}
 	var headers []string
 	if p.prefix == "" {
@@ -117,7 +123,11 @@ func (p *replay) send(r *recording) answer {
 	for _, h := range r.Request.Headers {
 		headers = append(headers, h[0]+": "+p.known(h[1]))
 	}
-	return ask(p.t, p.s, r.Request.Method, p.prefix+p.known(r.Request.Path), body, headers...)
+	path := p.known(r.Request.Path)
+	if service, _ := split(path); service == "" {
+		path = cmp.Or(p.prefix, "/storage/v1") + path
+	}
+	return ask(p.t, p.s, r.Request.Method, path, body, headers...)
 }
 
 // compared are the headers that must be alike.
@@ -216,7 +226,7 @@ var made = regexp.MustCompile(strings.Join([]string{
 	`expires_at=\d+`,
 	`refresh_token=[a-z2-7]{12}`,
 	`https?%3A%2F%2F(?:127\.0\.0\.1%3A\d+|[a-z.]*\.test)(?:%2F\w+)*`,
-	`https?://(?:127\.0\.0\.1:\d+|[a-z.]*\.test)[\w/]*`, // an address
+	`https?://(?:127\.0\.0\.1:\d+|[a-z.]*\.test)(?:/(?:auth|storage)/v1)?`, // an address
 	`\bZG9j\w{20,}`, // a resumable upload
 }, "|"))
 
@@ -245,7 +255,7 @@ func (p *replay) alike(at, old, ours string) string {
 		if kind(olds[i]) != kind(theirs[i]) {
 			return fmt.Sprintf("%q, want something like %q", theirs[i], olds[i])
 		}
-		if k := kind(olds[i]); k != "time" && k != "number" && k != "address" {
+		if k := kind(olds[i]); k != "time" && k != "number" && !strings.HasPrefix(k, "address") {
 			// The name of a field that a list repeats tells nothing new: the first one counts.
 			if _, ok := p.ours[olds[i]]; !ok {
 				p.ours[olds[i]] = theirs[i]
@@ -265,7 +275,8 @@ func kind(text string) string {
 		_ = json.Unmarshal(data, &h)
 		return fmt.Sprint("token ", h["alg"], h["typ"])
 	case strings.HasPrefix(text, "http"):
-		return "address"
+		scheme, _, _ := strings.Cut(strings.ReplaceAll(text, "%3A", ":"), ":")
+		return "address " + scheme
 	case strings.Contains(text, "refresh_token="):
 		return "refresh"
 	case strings.Contains(text, "="):
@@ -390,4 +401,29 @@ func TestAuthWithES256AnswersAsRecorded(t *testing.T) {
 	t.Parallel()
 	p := newReplay(t, "/auth/v1", WithES256(), users(13))
 	p.play("auth-gotrue-es256")
+}
+
+func TestStorageAnswersAsRecorded(t *testing.T) {
+	t.Parallel()
+	p := newReplay(t, "/storage/v1", WithSecureUploads())
+	p.before = map[string]func(*replay, *recording){
+		"bucket list: expired token":   token(expired),
+		"bucket list: wrong signature": token(forged),
+		"upload: expired token":        token(expired),
+		"get signed: expired":          advance(2 * time.Second),
+	}
+	p.differ = map[string]string{
+		"download: If-None-Match":          "Go sends no Content-Type with status 304",
+		"render image: transformation off": "what is not there is named, by status 501",
+	}
+	p.play("storage-api")
+}
+
+func TestStorageOfUsersAnswersAsRecorded(t *testing.T) {
+	t.Parallel()
+	p := newReplay(t, "")
+	p.differ = map[string]string{
+		"rest with the access token of an ended session (still valid: stateless)": "there is no table",
+	}
+	p.play("storage-user-rls")
 }

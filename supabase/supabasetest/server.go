@@ -9,6 +9,7 @@ import (
 
 	"github.com/streamconn/streamconn/internal/fakeauth"
 	"github.com/streamconn/streamconn/internal/fakejwt"
+	"github.com/streamconn/streamconn/internal/fakestorage"
 )
 
 // A TB is what a server needs of a *testing.T, *testing.B or *testing.F.
@@ -32,7 +33,7 @@ type Server struct {
 	keyring *fakejwt.Keyring
 	auth    *fakeauth.Server
 	rest    http.Handler
-	storage http.Handler
+	storage *fakestorage.Server
 	funcs   map[string]http.Handler
 
 	clock    clock
@@ -92,12 +93,37 @@ func (s *Server) fill(cfg *config) error {
 			return err
 		}
 	}
+	sc := cfg.storage
+	sc.Keys, sc.Now, sc.URL = s.keyring, s.clock.Now, s.URL+"/storage/v1"
+	s.storage = fakestorage.New(sc)
+	for _, b := range cfg.buckets {
+		if err := s.storage.AddBucket(b); err != nil {
+			return fmt.Errorf("bucket %s: %w", b.Name, err)
+		}
+	}
+	for _, o := range cfg.objects {
+		if o.Owner != "" {
+			id := s.auth.ID(o.Owner)
+			if id == "" {
+				return fmt.Errorf("object %s/%s: there is no user %s", o.Bucket, o.Name, o.Owner)
+			}
+			o.Owner = id
+		}
+		if err := s.storage.AddObject(o); err != nil {
+			return fmt.Errorf("object %s/%s: %w", o.Bucket, o.Name, err)
+		}
+	}
 	return nil
 }
 
 // Close ends the server: requests that run are cut off, and no goroutine and no socket is left. It
 // may be called more than once.
-func (s *Server) Close() { s.network.close() }
+func (s *Server) Close() {
+	s.network.close()
+	if s.storage != nil {
+		s.storage.Close()
+	}
+}
 
 // Now is the time by the clock of the project.
 func (s *Server) Now() time.Time { return s.clock.Now() }
