@@ -92,9 +92,6 @@ type fields map[string]json.RawMessage
 
 func (f fields) has(name string) bool { _, ok := f[name]; return ok }
 
-// null says whether a field is absent or null.
-func (f fields) null(name string) bool { return !f.has(name) || string(f[name]) == "null" }
-
 // read decodes a body of JSON, of which some fields are required.
 func read(r *http.Request, into any, required ...string) (fields, error) {
 	data, err := io.ReadAll(io.LimitReader(r.Body, maxJSON))

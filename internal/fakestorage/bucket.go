@@ -306,8 +306,8 @@ func (s *Server) accepts(b *bucket, contentType string, size int64) error {
 		return badType("Invalid Content-Type header")
 	}
 	if b.types != nil && !slices.ContainsFunc(b.types, func(t string) bool {
-		family, any := strings.CutSuffix(strings.ToLower(t), "/*")
-		return strings.EqualFold(t, kind) || t == "*/*" || any && strings.HasPrefix(kind, family+"/")
+		family, every := strings.CutSuffix(strings.ToLower(t), "/*")
+		return strings.EqualFold(t, kind) || t == "*/*" || every && strings.HasPrefix(kind, family+"/")
 	}) {
 		return badType("mime type " + contentType + " is not supported")
 	}
