@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
 	"strings"
+	"unicode"
 
 	"github.com/streamconn/streamconn/connection"
 	"github.com/streamconn/streamconn/internal/rest"
@@ -34,14 +36,15 @@ type Invocation struct {
 	Method string
 
 	// Body is sent as it is if it is a string (text/plain), a []byte (application/octet-stream) or
-	// an io.Reader (the same; sent as a stream), and as JSON otherwise. Nil: none. A Content-Type
-	// among the headers goes before these.
+	// an io.Reader (the same; sent as a stream, once, and closed afterwards if it can be), and as
+	// JSON otherwise. Nil: none. A Content-Type among the headers goes before these.
 	Body any
 
-	// Header is added to the request.
+	// Header is added to the request; its Authorization and apikey go before the connection's. It is
+	// not changed.
 	Header http.Header
 
-	// Query is added to the function's address.
+	// Query is added to the function's address. It is not changed.
 	Query url.Values
 
 	// Region is where the function is to run, such as us-east-1; empty: where the platform puts it.
@@ -56,6 +59,9 @@ func (i Invocation) Format(f fmt.State, _ rune) {
 // LogValue is what Format prints.
 func (i Invocation) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(i)) }
 
+// MarshalText is what Format prints.
+func (i Invocation) MarshalText() ([]byte, error) { return fmt.Append(nil, i), nil }
+
 func (i *Invocation) method() string {
 	if i.Method == "" {
 		return http.MethodPost
@@ -63,12 +69,24 @@ func (i *Invocation) method() string {
 	return strings.ToUpper(i.Method)
 }
 
-// FunctionResponse is what a function has answered.
+// FunctionResponse is what a function has answered. It prints as its status and length.
 type FunctionResponse struct {
 	Status int
 	Header http.Header
 	Body   []byte
 }
+
+// Format tells the status and the length: bodies and headers are not for logs.
+func (r FunctionResponse) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "supabase.FunctionResponse(%d, %d bytes)", r.Status, len(r.Body))
+}
+
+// LogValue is what Format prints.
+func (r FunctionResponse) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(r)) }
+
+// MarshalText is what Format prints; the body itself is what [FunctionResponse.Decode] and Body are
+// for.
+func (r FunctionResponse) MarshalText() ([]byte, error) { return fmt.Append(nil, r), nil }
 
 // Decode decodes a body of JSON into v, a pointer.
 func (r *FunctionResponse) Decode(v any) error {
@@ -81,11 +99,11 @@ func (r *FunctionResponse) Decode(v any) error {
 // Text is the body of an answer as text.
 func (r *FunctionResponse) Text() string { return string(r.Body) }
 
-// FunctionError tells that a function has answered with an error, or could not be reached. Status,
+// FunctionError tells that a function has answered with an error, or that no answer came. Status,
 // code and message are those of the [*Error] behind it, whose Body is what the function said.
 type FunctionError struct {
 	Function string
-	Relay    bool // it is the platform's: the function did not run
+	Relay    bool // the platform has answered in its place: the function did not run
 	Err      error
 
 	body func() []byte // a function, since fmt prints no more of it than an address
@@ -111,10 +129,12 @@ func (e *FunctionError) Body() []byte {
 	return nil
 }
 
-// Invoke runs a function and reads its whole answer. How may be nil. An answer that is not a 2xx
-// is a [*FunctionError], with the body kept.
+// Invoke runs a function and reads its whole answer. A name may have a path below it, hello/world.
+// How may be nil. An answer that is not a 2xx is a [*FunctionError], with the body kept; what
+// cannot be sent as it is meant is [ErrInvalid].
 func (f *Functions) Invoke(ctx context.Context, name string, how *Invocation) (*FunctionResponse, error) {
-	r, err := request(name, how)
+	r, done, err := request(name, how)
+	defer done()
 	if err != nil {
 		return nil, connection.Wrap(f.conn, "invoke", err)
 	}
@@ -131,7 +151,8 @@ func (f *Functions) Invoke(ctx context.Context, name string, how *Invocation) (*
 // Stream runs a function and leaves the body of its answer to the caller, who must close it: for
 // server-sent events and what is too large for memory. It lives no longer than ctx.
 func (f *Functions) Stream(ctx context.Context, name string, how *Invocation) (header http.Header, body io.ReadCloser, err error) {
-	r, err := request(name, how)
+	r, done, err := request(name, how)
+	defer done()
 	if err != nil {
 		return nil, nil, connection.Wrap(f.conn, "invoke", err)
 	}
@@ -148,11 +169,11 @@ func (f *Functions) Stream(ctx context.Context, name string, how *Invocation) (h
 }
 
 func (f *Functions) failed(name string, err error) error {
-	answer, ok := errors.AsType[*Error](err)
+	answer, ok := err.(*Error) //nolint:errorlint // what is deeper is of another request, such as a renewal
 	if !ok {
 		return connection.Wrap(f.conn, "invoke", err)
 	}
-	relay := answer.Status == 0 || answer.Header().Get("X-Relay-Error") == "true"
+	relay := answer.Header().Get("X-Relay-Error") == "true"
 	return connection.Wrap(f.conn, "invoke", &FunctionError{Function: name, Relay: relay, Err: err})
 }
 
@@ -165,80 +186,118 @@ func (f *Functions) relayed(name string, status int, body []byte) error {
 	})
 }
 
-// request is the invocation as it is sent.
-func request(name string, how *Invocation) (*rest.Request, error) {
-	if name == "" || strings.Trim(name, "/") != name {
-		return nil, fmt.Errorf("%w: %q is no name of a function", ErrInvalid, name)
-	}
+// request is the invocation as it is sent, and what is to be done when it is over.
+func request(name string, how *Invocation) (r *rest.Request, done func(), err error) {
 	if how == nil {
 		how = new(Invocation)
 	}
-	r := &rest.Request{
-		Method: how.method(),
-		Path:   rest.Escape(strings.Split(name, "/")...), // a function may have paths of its own
-		Header: how.Header.Clone(),
+	r = &rest.Request{Method: how.method(), Header: http.Header{}}
+	contentType, done, err := setBody(r, how.Body)
+	if err != nil {
+		return nil, done, err
 	}
-	if r.Header == nil {
-		r.Header = http.Header{}
+	if r.Path, err = functionPath(name); err != nil {
+		return nil, done, err
 	}
-	query := url.Values{}
-	for key, values := range how.Query {
-		query[key] = values
+	if strings.ContainsFunc(r.Method, func(c rune) bool { return c < 'A' || c > 'Z' }) {
+		return nil, done, fmt.Errorf("%w: %q is no method of HTTP", ErrInvalid, r.Method)
 	}
+	for name, values := range how.Header { // however it is written: there is one of each
+		name = http.CanonicalHeaderKey(name)
+		r.Header[name] = append(r.Header[name], values...)
+	}
+	query := maps.Clone(how.Query)
 	if how.Region != "" && how.Region != "any" {
+		if query == nil {
+			query = url.Values{}
+		}
 		r.Header.Set("X-Region", how.Region)
 		query.Set("forceFunctionRegion", how.Region)
 	}
 	r.Query = query.Encode()
-	contentType, err := setBody(r, how.Body)
-	if err != nil {
-		return nil, err
-	}
 	if contentType != "" && r.Header.Get("Content-Type") == "" {
 		r.Header.Set("Content-Type", contentType)
 	}
 	if given := r.Header.Get("Content-Type"); given != "" {
 		if _, _, err := mime.ParseMediaType(given); err != nil {
-			return nil, fmt.Errorf("%w: Content-Type: %w", ErrInvalid, err)
+			return nil, done, fmt.Errorf("%w: Content-Type: %w", ErrInvalid, err)
 		}
 	}
-	return r, nil
+	return r, done, nil
 }
 
-func setBody(r *rest.Request, body any) (contentType string, err error) {
+// functionPath is the path of a function, which may have paths of its own.
+func functionPath(name string) (string, error) {
+	segments := strings.Split(name, "/")
+	for _, s := range segments {
+		if s == "" || s == "." || s == ".." || strings.ContainsFunc(s, unicode.IsControl) {
+			return "", fmt.Errorf("%w: %q is no name of a function", ErrInvalid, name)
+		}
+	}
+	if strings.ContainsAny(segments[0], "?#") {
+		return "", fmt.Errorf("%w: the name of a function has no query: use Invocation.Query", ErrInvalid)
+	}
+	return rest.Escape(segments...), nil
+}
+
+// setBody sets the request's body, and says what it is. What it gives to be done closes a reader
+// that was not sent.
+func setBody(r *rest.Request, body any) (contentType string, done func(), err error) {
+	done = func() {}
 	switch b := body.(type) {
 	case nil:
-		return "", nil
+		return "", done, nil
 	case string:
 		r.Body = []byte(b)
-		return "text/plain;charset=UTF-8", nil
+		return "text/plain;charset=UTF-8", done, nil
 	case []byte:
 		r.Body = b
 		if b == nil {
 			r.Body = []byte{}
 		}
-		return "application/octet-stream", nil
+		return "application/octet-stream", done, nil
 	case json.RawMessage:
 		r.Body = b
 	case io.Reader:
-		once := b
-		r.NoRetry = true
-		r.Open = func() (io.ReadCloser, error) {
-			if once == nil {
-				return nil, errors.New("the body was read already, and can be read once only")
-			}
-			reader := once
-			once = nil
-			if c, ok := reader.(io.ReadCloser); ok {
-				return c, nil
-			}
-			return io.NopCloser(reader), nil
+		once := &streamedBody{Reader: b}
+		r.Open, r.NoRetry = once.open, true
+		if sized, ok := b.(interface{ Len() int }); ok { // bytes.Reader, bytes.Buffer, strings.Reader
+			r.Length = int64(sized.Len())
 		}
-		return "application/octet-stream", nil
+		return "application/octet-stream", once.abandon, nil
 	default:
 		if r.Body, err = json.Marshal(body); err != nil {
-			return "", fmt.Errorf("%w: the body has no form in JSON: %w", ErrInvalid, err)
+			return "", done, fmt.Errorf("%w: the body has no form in JSON: %w", ErrInvalid, err)
 		}
 	}
-	return "application/json", nil
+	return "application/json", done, nil
+}
+
+// streamedBody is a body that can be read once only.
+type streamedBody struct {
+	io.Reader
+	opened bool
+}
+
+func (b *streamedBody) open() (io.ReadCloser, error) {
+	if b.opened {
+		return nil, errors.New("the body was read already, and can be read once only")
+	}
+	b.opened = true
+	return b, nil
+}
+
+// Close closes the reader, if it can be closed.
+func (b *streamedBody) Close() error {
+	if c, ok := b.Reader.(io.Closer); ok {
+		return c.Close()
+	}
+	return nil
+}
+
+// abandon closes a reader that nobody has opened, so that who writes into it is not left waiting.
+func (b *streamedBody) abandon() {
+	if !b.opened {
+		_ = b.Close()
+	}
 }

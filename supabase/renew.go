@@ -158,10 +158,8 @@ func (r *renewals) remember(key digest) *succession {
 // run is one renewal. It belongs to nobody's call: whoever began it may leave, and the spent
 // refresh token would be lost with the answer.
 func (r *renewals) run(ctx context.Context, s *succession, from *Session, f *renewal) {
-	ctx, cancel := context.WithTimeout(ctx, 3*renewFor)
-	stop := context.AfterFunc(r.life, cancel)
+	ctx, stop := during(ctx, r.life, 3*renewFor)
 	defer stop()
-	defer cancel()
 	var next *Session
 	var err error
 	began := time.Now()
@@ -185,6 +183,19 @@ func (r *renewals) run(ctx context.Context, s *succession, from *Session, f *ren
 		break
 	}
 	r.land(s, from, f, next, err)
+}
+
+// during bounds what runs for many callers: by the connection's life, whose end is then the reason
+// that they are told, and by a time.
+func during(ctx, life context.Context, most time.Duration) (_ context.Context, stop func()) {
+	ctx, cancel := context.WithTimeout(ctx, most)
+	ctx, end := context.WithCancelCause(ctx)
+	unhook := context.AfterFunc(life, func() { end(context.Cause(life)) })
+	return ctx, func() {
+		unhook()
+		end(nil)
+		cancel()
+	}
 }
 
 func (r *renewals) land(s *succession, from *Session, f *renewal, next *Session, err error) {

@@ -16,8 +16,9 @@ type Credentials = auth.Credentials
 
 // CachedSignInWithPassword signs in, or gives the session of an earlier sign-in with the same
 // credentials: without a request, as long as the first access token lives and the view's TTL says
-// ([Conn.WithTTL]; 0 always signs in). Then the password is checked again, so that one that was
-// changed works no longer. However many ask at once, one request is made.
+// ([Conn.WithTTL]; 0 always signs in; the section's ttl, which is for reads, does not count). Then the
+// password is checked again, so that one that was changed works no longer. However many ask at
+// once, one request is made.
 //
 // What is kept is found by an HMAC of the credentials, with a key of this process; the password
 // itself is held nowhere after the call. A sign-in that failed is not kept. [Auth.SignOut],
@@ -55,6 +56,7 @@ type signIn struct {
 	session    *Session
 	err        error
 	at         time.Time
+	ends       time.Time // by this machine's clock and by the server's, whichever is sooner
 	userID     string
 }
 
@@ -88,7 +90,7 @@ func (s *signIns) good(in *signIn, ttl time.Duration) bool {
 		return true // one under way
 	}
 	now := time.Now()
-	return now.Before(in.session.ExpiresAt) && (ttl == cache.Default || now.Sub(in.at) < ttl)
+	return now.Before(in.ends) && (ttl == cache.Default || now.Sub(in.at) < ttl)
 }
 
 // begin signs in on a goroutine of its own: whoever began it may leave, and others wait for it.
@@ -107,18 +109,22 @@ func (s *signIns) begin(ctx context.Context, key digest, by Credentials) *signIn
 }
 
 func (s *signIns) run(ctx context.Context, in *signIn, by Credentials) {
-	ctx, cancel := context.WithTimeout(ctx, signInFor)
-	stop := context.AfterFunc(s.life, cancel)
+	ctx, stop := during(ctx, s.life, signInFor)
 	defer stop()
-	defer cancel()
 	session, err := s.signIn(ctx, by)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	in.session, in.err, in.at = session, err, time.Now()
 	if err != nil {
 		s.forget(in)
-	} else if session.User != nil {
-		in.userID = session.User.ID
+	} else {
+		in.ends = heldSince(session, in.at).expires
+		if session.ExpiresAt.Before(in.ends) {
+			in.ends = session.ExpiresAt
+		}
+		if session.User != nil {
+			in.userID = session.User.ID
+		}
 	}
 	close(in.done)
 }

@@ -62,9 +62,7 @@ func (c *Conn) AsToken(jwt string) *Conn {
 	case err != nil: // not a JWT, or without an expiry: whether it is good is for the project to say
 		u.now.Store(u.project.identityOf(&held{token: jwt, due: never, expires: never}))
 	default:
-		h := heldSince(s, time.Time{})
-		h.due = h.expires // there is nothing to renew it with
-		u.now.Store(u.project.identityOf(h))
+		u.now.Store(u.project.identityOf(heldSince(s, time.Time{})))
 	}
 	return c.asUser(u)
 }
@@ -93,10 +91,14 @@ type held struct {
 // heldSince says until when a session is good that the server gave at the given time, or that came
 // from elsewhere (the zero time). For one that it just gave, the token's own lifetime counts, and not
 // what the clocks of two machines say: neither is a token used that has ended there, nor one renewed
-// again and again that is fresh. What lives for less than three minutes is renewed at half of it.
+// again and again that is fresh. What lives for less than three minutes is renewed at half of it. Without
+// a refresh token, it is good to its end.
 func heldSince(s *Session, got time.Time) *held {
 	h := &held{session: s, token: s.AccessToken(), expires: s.ExpiresAt}
 	before := renewBefore
+	if s.RefreshToken() == "" {
+		before = 0
+	}
 	if !got.IsZero() {
 		life := s.Lifetime()
 		if life == 0 {
