@@ -34,12 +34,12 @@ type project struct {
 }
 
 func newProject(c connection.Connection[*Client]) *project {
-	p := &project{root: c}
-	p.auth = auth.Over(nil, sender{c, func(client *Client) *rest.Client { return client.auth }})
 	life := connection.Lifetime(c)
+	p := &project{root: c, renewals: renewals{life: life}, signIns: signIns{life: life}}
+	p.auth = auth.Over(nil, sender{c, func(client *Client) *rest.Client { return client.auth }})
 	once := p.auth.WithRetry(auth.Retry{Disabled: true}) // renewals try again themselves
-	p.renewals.life, p.renewals.refresh, p.renewals.dead = life, once.Refresh, p.forgetUserOf
-	p.signIns.life, p.signIns.signIn = life, p.auth.SignInWithPassword
+	p.renewals.refresh, p.renewals.dead = once.Refresh, p.forgetUserOf
+	p.signIns.signIn = p.auth.SignInWithPassword
 	p.signIns.generation = func() uint64 { return connection.Generation(c) }
 	return p
 }

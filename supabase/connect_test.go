@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -28,9 +29,7 @@ func seen(t *testing.T, section, top map[string]any, environment map[string]stri
 		return srv.RoundTrip(r)
 	})
 	all := map[string]any{"connections": map[string]any{"supabase": section}}
-	for k, v := range top {
-		all[k] = v
-	}
+	maps.Copy(all, top)
 	sb, err := supabase.Open(t.Context(), "supabase", append([]connection.Option{
 		connection.WithSecrets(secrets.Of(all)),
 		connection.WithEnviron(func(name string) (string, bool) { v, ok := environment[name]; return v, ok }),

@@ -258,7 +258,10 @@ func TestPagesRowsAndCounts(t *testing.T) {
 		}
 	}
 	before := len(srv.got)
-	for range supabase.Pages[numbered](t.Context(), q, 2) {
+	for _, err := range supabase.Pages[numbered](t.Context(), q, 2) {
+		if err != nil {
+			t.Error(err)
+		}
 		break
 	}
 	if n := len(srv.got) - before; n != 1 {

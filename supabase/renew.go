@@ -14,11 +14,11 @@ import (
 const (
 	// A proactive renewal keeps its callers for this long at most: their token is still good.
 	proactiveWait = 5 * time.Second
-	// A renewal that fails for a moment is tried again for this long, from retryMin on.
+	// A renewal that fails for a moment is tried again for this long, from firstRetry on.
 	renewFor = 10 * time.Second
 	// After it has failed, the next is begun when this is over, doubled each time.
-	pauseMin, pauseMax = time.Second, time.Minute
-	retryMin           = 200 * time.Millisecond
+	firstPause, longestPause = time.Second, time.Minute
+	firstRetry               = 200 * time.Millisecond
 	// What followed what is remembered for as long, and of as many sessions.
 	rememberFor   = 24 * time.Hour
 	rememberCount = 10_000
@@ -163,7 +163,7 @@ func (r *renewals) run(ctx context.Context, s *succession, from *Session, f *ren
 	var next *Session
 	var err error
 	began := time.Now()
-	for pause := retryMin; ; pause *= 2 {
+	for pause := firstRetry; ; pause *= 2 {
 		next, err = r.refresh(ctx, from.RefreshToken())
 		if err == nil || errors.Is(err, auth.ErrSessionDead) || time.Since(began)+pause > renewFor {
 			break
@@ -213,7 +213,7 @@ func (r *renewals) land(s *succession, from *Session, f *renewal, next *Session,
 	case dead:
 		f.err, s.over = err, err
 	default:
-		s.pause = min(max(2*s.pause, pauseMin), pauseMax)
+		s.pause = min(max(2*s.pause, firstPause), longestPause)
 		f.err, s.failed, s.until = err, err, now.Add(max(s.pause, auth.RetryAfter(err)))
 	}
 	r.mu.Unlock()

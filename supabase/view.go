@@ -224,11 +224,3 @@ func (u *user) move(ctx context.Context, to *held) *identity {
 	}
 	return id
 }
-
-// session is the user's session as it is now, for a sign-out; nil for a bare token and for nobody.
-func (u *user) session() *Session {
-	if id := u.now.Load(); id != nil {
-		return id.session
-	}
-	return nil
-}
