@@ -13,6 +13,8 @@
 //   - [github.com/streamconn/streamconn/cache]: get-or-compute with a TTL, which the others build on.
 //   - [github.com/streamconn/streamconn/supabase/database]: the query builder for PostgREST, usable
 //     by itself.
+//   - [github.com/streamconn/streamconn/supabase/auth]: users, sessions, and their administration;
+//     usable by itself too.
 //
 // The folder examples has a runnable program for each use; start with
 //

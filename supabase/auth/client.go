@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 
 	"github.com/streamconn/streamconn/internal/rest"
 )
@@ -20,6 +21,7 @@ type Client struct {
 	admin bool        // key may be used for admin calls
 	retry Retry       // of Refresh
 	keys  *keySet
+	from  string       // the address of who asks, or empty
 	owned *rest.Client // what New made, nil with Over
 }
 
@@ -119,6 +121,18 @@ func (c *Client) WithSession(s *Session) *Client {
 func (c *Client) WithRetry(retry Retry) *Client {
 	n := *c
 	n.retry = retry
+	return &n
+}
+
+// WithClientIP is the same client on behalf of somebody at that address. GoTrue limits requests per
+// address, and a server is one to it, for all its users. The address is heeded where the project
+// allows it, with a secret key (sb_secret_…). The zero Addr takes it back.
+func (c *Client) WithClientIP(addr netip.Addr) *Client {
+	n := *c
+	n.from = ""
+	if addr.IsValid() {
+		n.from = addr.WithZone("").String()
+	}
 	return &n
 }
 

@@ -79,8 +79,8 @@ func (t *jwt) expiry() time.Time {
 type numericDate float64
 
 func (d numericDate) time() time.Time {
-	if math.IsNaN(float64(d)) || d <= 0 {
-		return time.Unix(0, 0) // long ago
+	if math.IsNaN(float64(d)) || d < 1 {
+		return time.Unix(1, 0) // long ago, and not what stands for nothing
 	}
 	if d > 253402300799 { // year 9999: the last that has a form in JSON
 		return time.Unix(253402300799, 0)

@@ -71,6 +71,9 @@ func (c *Client) do(ctx context.Context, by as, r request) (*rest.Response, erro
 		sender = c.key
 		req.Header["Authorization"] = nil // no bearer: a key is nobody who signs in
 	}
+	if c.from != "" {
+		req.Header["Sb-Forwarded-For"] = []string{c.from}
+	}
 	if r.token != "" {
 		value, err := bearerOf(r.token)
 		if err != nil {
@@ -111,6 +114,17 @@ func (r request) undecodable(err error) error {
 type answerError string
 
 func (e answerError) Error() string { return "auth: " + string(e) }
+
+// optional is a query of the pairs that have a value.
+func optional(pairs ...string) url.Values {
+	q := url.Values{}
+	for i := 0; i < len(pairs); i += 2 {
+		if pairs[i+1] != "" {
+			q.Set(pairs[i], pairs[i+1])
+		}
+	}
+	return q
+}
 
 // captcha is the part of a body that holds the token of a solved captcha.
 type captcha struct {

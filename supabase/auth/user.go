@@ -91,8 +91,8 @@ type FactorStatus string
 
 // States of a factor. One that was never verified asks for nothing.
 const (
-	Verified   FactorStatus = "verified"
-	Unverified FactorStatus = "unverified"
+	FactorVerified   FactorStatus = "verified"
+	FactorUnverified FactorStatus = "unverified"
 )
 
 // UnmarshalJSON reads the server's form. A time that is an empty string is the zero time.
