@@ -460,7 +460,11 @@ func (s *Server) generateLink(c *call) error {
 		if moved == "" {
 			return invalid("A new email is required to generate this link")
 		}
-		u.newEmail, verification, in2 = moved, in.Type, emailCurrent
+		if u.newEmail != moved && !s.cfg.SingleEmailChange { // both must agree, so both get a code
+			s.makeCode(u, emailCurrent, email, nil)
+			s.makeCode(u, emailNew, moved, nil)
+		}
+		u.newEmail, in2 = moved, emailCurrent
 		if in.Type == "email_change_new" {
 			in2, to = emailNew, moved
 		}

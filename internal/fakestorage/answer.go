@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"reflect"
 	"strings"
 	"time"
 )
@@ -112,11 +113,26 @@ func read(r *http.Request, into any, required ...string) (fields, error) {
 	}
 	if err := json.Unmarshal(data, into); err != nil {
 		if t, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-			return nil, invalid("body/" + strings.ReplaceAll(t.Field, ".", "/") + " must be " + t.Type.Kind().String())
+			return nil, invalid("body/" + strings.ReplaceAll(t.Field, ".", "/") + " must be " + schemaType(t.Type.Kind()))
 		}
 		return nil, invalid("body is not valid")
 	}
 	return f, nil
+}
+
+// schemaType is what JSON Schema calls a kind.
+func schemaType(k reflect.Kind) string {
+	switch k {
+	case reflect.Bool:
+		return "boolean"
+	case reflect.Int, reflect.Int64:
+		return "integer"
+	case reflect.Slice:
+		return "array"
+	case reflect.Struct, reflect.Map:
+		return "object"
+	}
+	return "string"
 }
 
 // stamp is a time as the service writes it, nil for none.

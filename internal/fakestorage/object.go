@@ -77,7 +77,9 @@ func (s *Server) mayDelete(w *who, o *object) bool {
 const maxBatch = 1000
 
 func (s *Server) deleteMany(w http.ResponseWriter, r *http.Request, c *call) error {
-	var in struct{ Prefixes []string }
+	var in struct {
+		Prefixes []string `json:"prefixes"`
+	}
 	if _, err := read(r, &in, "prefixes"); err != nil {
 		return err
 	}
@@ -236,7 +238,10 @@ func (o *object) listed(name string) listed {
 	}
 }
 
-type sortBy struct{ Column, Order string }
+type sortBy struct {
+	Column string `json:"column"`
+	Order  string `json:"order"`
+}
 
 // compare orders entries by a column of the objects; folders come first, by name, where the column
 // says nothing of them.
@@ -268,10 +273,11 @@ func (b sortBy) compare() func(x, y listed) int {
 
 func (s *Server) list(w http.ResponseWriter, r *http.Request, c *call) error {
 	in := struct {
-		Prefix, Search string
-		Limit          int
-		Offset         int
-		SortBy         sortBy
+		Prefix string `json:"prefix"`
+		Search string `json:"search"`
+		Limit  int    `json:"limit"`
+		Offset int    `json:"offset"`
+		SortBy sortBy `json:"sortBy"`
 	}{Limit: 100}
 	if _, err := read(r, &in, "prefix"); err != nil {
 		return err
@@ -329,11 +335,11 @@ func (s *Server) entries(c *call, folder string, which func(name string) bool) [
 // listV2 walks a bucket with a cursor. With a delimiter it tells folders from objects.
 func (s *Server) listV2(w http.ResponseWriter, r *http.Request, c *call) error {
 	in := struct {
-		Prefix    string
-		Cursor    string
-		Limit     int
-		Delimiter bool `json:"with_delimiter"`
-		SortBy    sortBy
+		Prefix    string `json:"prefix"`
+		Cursor    string `json:"cursor"`
+		Limit     int    `json:"limit"`
+		Delimiter bool   `json:"with_delimiter"`
+		SortBy    sortBy `json:"sortBy"`
 	}{Limit: 1000}
 	if _, err := read(r, &in); err != nil {
 		return err
@@ -371,8 +377,7 @@ func (s *Server) listV2(w http.ResponseWriter, r *http.Request, c *call) error {
 		entry.Key = name
 		entries = append(entries, entry)
 	}
-	less := sortBy{in.SortBy.Column, in.SortBy.Order}.compare()
-	slices.SortStableFunc(entries, less)
+	slices.SortStableFunc(entries, in.SortBy.compare())
 	if after != "" {
 		at := slices.IndexFunc(entries, func(e listed) bool { return e.Key == after })
 		if at < 0 { // it is gone since; by name it still has a place

@@ -50,7 +50,9 @@ func lifeOf(seconds int64) (time.Duration, error) {
 }
 
 func (s *Server) sign(w http.ResponseWriter, r *http.Request, c *call) error {
-	var in struct{ ExpiresIn int64 }
+	var in struct {
+		ExpiresIn int64 `json:"expiresIn"`
+	}
 	if _, err := read(r, &in, "expiresIn"); err != nil {
 		return err
 	}
@@ -73,8 +75,8 @@ func (s *Server) sign(w http.ResponseWriter, r *http.Request, c *call) error {
 
 func (s *Server) signMany(w http.ResponseWriter, r *http.Request, c *call) error {
 	var in struct {
-		ExpiresIn int64
-		Paths     []string
+		ExpiresIn int64    `json:"expiresIn"`
+		Paths     []string `json:"paths"`
 	}
 	if _, err := read(r, &in, "expiresIn", "paths"); err != nil {
 		return err
