@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/streamconn/streamconn/supabase/database"
@@ -112,8 +113,7 @@ func (c *C) send(ctx context.Context, method, url, key string, body, into any) e
 	if err != nil {
 		return err
 	}
-	req.Header.Set("Apikey", key)
-	req.Header.Set("Authorization", "Bearer "+key)
+	authorize(req.Header, key)
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := c.http.Do(req)
 	if err != nil {
@@ -130,6 +130,14 @@ func (c *C) send(ctx context.Context, method, url, key string, body, into any) e
 		return nil
 	}
 	return json.Unmarshal(answer, into)
+}
+
+// authorize adds a key, which is the bearer as well if it is a JWT.
+func authorize(h http.Header, key string) {
+	h.Set("Apikey", key)
+	if !strings.HasPrefix(key, "sb_") {
+		h.Set("Authorization", "Bearer "+key)
+	}
 }
 
 func newUUID() string {
@@ -153,8 +161,7 @@ func (c *C) raw(method, path, body string, header ...string) answer {
 	if err != nil {
 		c.Fatal(err)
 	}
-	req.Header.Set("Apikey", c.p.AnonKey)
-	req.Header.Set("Authorization", "Bearer "+c.p.AnonKey)
+	authorize(req.Header, c.p.AnonKey)
 	for i := 0; i < len(header); i += 2 {
 		req.Header.Del(header[i])
 		if header[i+1] != "" {

@@ -252,7 +252,7 @@ func writeMethods() []method {
 			})
 			want(c, "those that were there", k.ns(k.all().Eq("t", "x")), []int{})
 		}},
-		{name: "AllRows", plain: func(c *C) {
+		{name: "AllRows", needs: []Feature{WritesOfAll}, plain: func(c *C) {
 			notes := newNotes(c)
 			notes.write("one", "two")
 			got, err := database.All[object](c.Context(), notes.table().Update(object{"body": "three"}).AllRows().Select("body"))

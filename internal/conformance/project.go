@@ -48,6 +48,7 @@ const (
 	Aggregates   Feature = "aggregates"
 	Rollbacks    Feature = "rollbacks" // db-tx-end
 	OtherSchemas Feature = "other schemas"
+	WritesOfAll  Feature = "writes of all rows" // without a filter, which a hosted project wants (safeupdate)
 )
 
 // Absence is how a project goes without a feature.

@@ -156,7 +156,9 @@ func (q Query[R]) MissingDefault() Query[R] { return q.add(&step{kind: setMissin
 // only those that were added.
 func (q Query[R]) IgnoreDuplicates() Query[R] { return q.add(&step{kind: setIgnoreDuplicates}) }
 
-// AllRows says that an Update or Delete without a filter is meant to be one of all rows.
+// AllRows says that an Update or Delete without a filter is meant to be one of all rows. A hosted
+// project refuses it by itself (code 21000, of safeupdate): there, use a filter that is true of each
+// row, such as Not(Is("id", nil)).
 func (q Query[R]) AllRows() Query[R] { return q.add(&step{kind: setAllRows}) }
 
 // Get makes the call of a function a GET, which is a read: the function must be stable or
