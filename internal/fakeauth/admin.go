@@ -19,6 +19,7 @@ func (s *Server) admin(next handler) handler {
 		if role := claims.String("role"); role != "service_role" && role != "supabase_admin" {
 			return fail(http.StatusForbidden, "not_admin", "User not allowed")
 		}
+		c.admin = true
 		return next(c)
 	}
 }
@@ -46,16 +47,7 @@ func (s *Server) adminGet(c *call) error {
 
 // listUsers answers with a page, the newest first.
 func (s *Server) listUsers(c *call) error {
-	q := c.r.URL.Query()
-	page, err := positive(q.Get("page"), 1)
-	if err != nil {
-		return invalid("Bad Pagination Parameters: " + err.Error())
-	}
-	per, err := positive(q.Get("per_page"), 50)
-	if err != nil {
-		return invalid("Bad Pagination Parameters: " + err.Error())
-	}
-	filter := strings.ToLower(q.Get("filter"))
+	filter := strings.ToLower(c.r.URL.Query().Get("filter"))
 	var found []*user
 	for _, u := range slices.Backward(s.order) {
 		name, _ := u.meta["full_name"].(string)
@@ -63,18 +55,10 @@ func (s *Server) listUsers(c *call) error {
 			found = append(found, u)
 		}
 	}
-	pages := (len(found) + per - 1) / per
-	c.w.Header().Set("X-Total-Count", strconv.Itoa(len(found)))
-	link := func(page int, rel string) string {
-		q := c.r.URL.Query()
-		q.Set("page", strconv.Itoa(page))
-		return "<" + c.r.URL.Path + "?" + q.Encode() + `>; rel="` + rel + `"`
+	from, to, err := c.paginate(len(found))
+	if err != nil {
+		return err
 	}
-	links := link(pages, "last")
-	if page < pages {
-		links = link(page+1, "next") + ", " + links
-	}
-	c.w.Header().Set("Link", links)
 	type listed struct {
 		userJSON
 		Identities []identityJSON `json:"identities"` // the list does not read them
@@ -83,10 +67,8 @@ func (s *Server) listUsers(c *call) error {
 		Users []listed `json:"users"`
 		Aud   string   `json:"aud"`
 	}{[]listed{}, "authenticated"}
-	for i, u := range found {
-		if i/per == page-1 {
-			out.Users = append(out.Users, listed{userJSON: u.json()})
-		}
+	for _, u := range found[from:to] {
+		out.Users = append(out.Users, listed{userJSON: u.json()})
 	}
 	return c.answer(out)
 }
@@ -167,6 +149,7 @@ func (s *Server) createUser(c *call) error {
 	if err != nil {
 		return err
 	}
+	s.note(c, u, "user_signedup")
 	return c.answer(u.fresh())
 }
 
@@ -269,6 +252,7 @@ func (s *Server) adminUpdate(c *call) error {
 		u.bannedUntil = *until
 	}
 	u.updated = s.now()
+	s.note(c, u, "user_modified")
 	return c.answer(u.json())
 }
 
@@ -285,6 +269,7 @@ func (s *Server) adminDelete(c *call) error {
 	if err != nil {
 		return err
 	}
+	s.note(c, u, "user_deleted")
 	if !in.Soft {
 		s.remove(u)
 		return c.empty()
@@ -367,6 +352,7 @@ func (s *Server) invite(c *call) error {
 	if err != nil {
 		return err
 	}
+	s.note(c, u, "user_invited")
 	s.sendCode(c, u, confirmation, "invite", u.email, nil)
 	u.invited = s.now()
 	return c.answer(u.json())

@@ -15,6 +15,7 @@ type call struct {
 	r      *http.Request
 	values []string // the variable parts of the path
 	raw    []byte
+	admin  bool // a service key asks, where one is needed
 
 	status   int
 	redirect string

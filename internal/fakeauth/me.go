@@ -54,12 +54,14 @@ func (s *Server) updateUser(c *call) error {
 	}
 
 	u.updated = s.now()
+	s.note(c, u, "user_modified")
 	if in.Data != nil {
 		u.meta = merge(u.meta, in.Data)
 	}
 	if in.Password != nil {
 		u.password = hashPassword(*in.Password)
 		delete(u.codes, reauthentication)
+		s.note(c, u, "user_updated_password")
 		s.endSessions(u.id, func(o *session) bool { return ses != nil && o.id != ses.id })
 	}
 	switch {

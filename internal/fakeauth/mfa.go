@@ -106,6 +106,7 @@ func (s *Server) enroll(c *call) error {
 		created: now, updated: now, challenges: make(map[string]time.Time),
 	}
 	u.factors = append(u.factors, f)
+	s.note(c, u, "factor_in_progress")
 	issuer := in.Issuer
 	if issuer == "" {
 		if site, err := url.Parse(s.cfg.SiteURL); err == nil {
@@ -159,6 +160,7 @@ func (s *Server) challenge(c *call) error {
 	}
 	id, now := newUUID(), s.now()
 	f.challenges[id], f.challenged = now, now
+	s.note(c, u, "challenge_created")
 	return c.answer(struct {
 		ID        string `json:"id"`
 		Type      string `json:"type"`
@@ -206,6 +208,7 @@ func (s *Server) verifyFactor(c *call) error {
 		return fail(http.StatusForbidden, "session_not_found", "Session from session_id claim in JWT does not exist")
 	}
 	delete(f.challenges, in.ChallengeID)
+	s.note(c, u, "verification_attempted")
 	first := !f.verified
 	f.verified = true
 	if first {
@@ -241,6 +244,7 @@ func (s *Server) unenroll(c *call) error {
 		return fail(http.StatusUnprocessableEntity, "insufficient_aal", "AAL2 required to unenroll verified factor")
 	}
 	s.dropFactor(u, f)
+	s.note(c, u, "factor_unenrolled")
 	return c.answer(map[string]string{"id": f.id})
 }
 

@@ -166,6 +166,7 @@ func (s *Server) unlinkIdentity(c *call) error {
 	u.identities = slices.Delete(u.identities, at, at+1)
 	u.provide()
 	u.updated = s.now()
+	s.note(c, u, "identity_unlinked")
 	return c.empty()
 }
 
@@ -201,6 +202,9 @@ func (s *Server) idTokenGrant(c *call) error {
 	return fail(http.StatusBadRequest, "provider_disabled", "Provider (issuer \""+issuer+"\") is not enabled")
 }
 
-func (s *Server) sso(c *call) error {
+// samlOff is how a project answers that has SAML switched off, as every one of these has.
+func samlOff() error {
 	return fail(http.StatusNotFound, "saml_provider_disabled", "SAML 2.0 is disabled")
 }
+
+func (s *Server) sso(*call) error { return samlOff() }

@@ -143,6 +143,7 @@ func (s *Server) tokens(u *user, ses *session, refresh string, shown userJSON) (
 // signIn starts a session and answers with it.
 func (s *Server) signIn(c *call, u *user, how string) error {
 	ses := s.startSession(u, how)
+	s.note(c, u, "login")
 	out, err := s.grant(c, u, ses, s.newRefresh(ses, ""), u.json())
 	if err != nil {
 		return err
@@ -204,6 +205,7 @@ func (s *Server) passwordGrant(c *call) error {
 		return fail(http.StatusBadRequest, "phone_not_confirmed", "Phone not confirmed")
 	}
 	ses := s.startSession(u, "password")
+	s.note(c, u, "login")
 	out, err := s.grant(c, u, ses, s.newRefresh(ses, ""), u.json())
 	if err != nil {
 		return err
@@ -259,6 +261,8 @@ func (s *Server) refreshGrant(c *call) error {
 		next = s.newRefresh(ses, used.token)
 		c.w.Header().Set("Sb-Auth-Refresh-Token-Reuse", "false")
 		u.updated = now
+		s.note(c, u, "token_revoked")
+		s.note(c, u, "token_refreshed")
 	}
 	out, err := s.grant(c, u, ses, next, u.json())
 	if err != nil {
@@ -335,6 +339,7 @@ func (s *Server) logout(c *call) error {
 			return true
 		}
 	})
+	s.note(c, u, "logout")
 	c.status = http.StatusNoContent
 	return nil
 }

@@ -79,6 +79,7 @@ func (s *Server) emailSignup(c *call, in signupBody, ch *challenge) error {
 			u = s.newEmailUser(email, in.Password, in.Data)
 		}
 		s.confirmEmail(u)
+		s.note(c, u, "user_signedup")
 		ses := s.startSession(u, "password")
 		out, err := s.grant(c, u, ses, s.newRefresh(ses, ""), u.unsaved())
 		if err != nil {
@@ -87,6 +88,7 @@ func (s *Server) emailSignup(c *call, in signupBody, ch *challenge) error {
 		return c.answer(out)
 	}
 	if u != nil && !u.emailConfirmed.IsZero() {
+		s.note(c, u, "user_repeated_signup")
 		return c.answer(s.decoy(email, ""))
 	}
 	if u == nil {
@@ -94,6 +96,7 @@ func (s *Server) emailSignup(c *call, in signupBody, ch *challenge) error {
 	} else if err := s.mayMail(u.confirmationSent); err != nil {
 		return err
 	}
+	s.note(c, u, "user_confirmation_requested")
 	s.sendCode(c, u, confirmation, "signup", email, ch)
 	return c.answer(u.json())
 }
@@ -218,6 +221,7 @@ func (s *Server) emailOTP(c *call, in otpBody, ch *challenge) error {
 	if err := s.mayMail(u.recoverySent); err != nil {
 		return err
 	}
+	s.note(c, u, "user_recovery_requested")
 	s.sendCode(c, u, recovery, "magiclink", email, ch)
 	return c.empty()
 }
@@ -280,6 +284,7 @@ func (s *Server) recover(c *call) error {
 	if err := s.mayMail(u.recoverySent); err != nil {
 		return err
 	}
+	s.note(c, u, "user_recovery_requested")
 	s.sendCode(c, u, recovery, "recovery", email, ch)
 	return c.empty()
 }
@@ -373,6 +378,7 @@ func (s *Server) askAgain(c *call) error {
 	if to == "" {
 		to = u.phone
 	}
+	s.note(c, u, "user_reauthenticate_requested")
 	s.sendCode(c, u, reauthentication, "reauthentication", to, nil)
 	return c.empty()
 }

@@ -296,7 +296,13 @@ func TestAdmin(t *testing.T) {
 	admin(t, s, "DELETE", "/admin/users/"+id, object{"should_soft_delete": true}).want(t, 200)
 	admin(t, s, "GET", "/admin/users/"+id, nil).want(t, 200, "deleted_at")
 	signUp(t, s, "ada@example.com")
-	admin(t, s, "GET", "/admin/sso/providers", nil).want(t, 501, "SAML")
+	admin(t, s, "GET", "/admin/sso/providers", nil).want(t, 404, "saml_provider_disabled")
+	admin(t, s, "GET", "/passkeys", nil).want(t, 501, "passkeys")
+	log := admin(t, s, "GET", "/admin/audit?query=action:user_invited&per_page=2", nil).want(t, 200, `"log_type":"team"`)
+	if got := log.header.Get("X-Total-Count"); got != "5" || strings.Count(log.body, "ip_address") != 2 {
+		t.Errorf("%s entries: %s", got, log.body)
+	}
+	admin(t, s, "GET", "/admin/audit?query=x:y", nil).want(t, 400)
 }
 
 func TestRefreshTokensThatAreStolen(t *testing.T) {
