@@ -1,0 +1,142 @@
+package supabasetest_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io/fs"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/streamconn/streamconn/connection"
+	"github.com/streamconn/streamconn/supabase"
+	"github.com/streamconn/streamconn/supabase/supabasetest"
+)
+
+// open is a connection to a server, without a socket.
+func open(t *testing.T, s *supabasetest.Server, key string, opts ...connection.Option) *supabase.Conn {
+	t.Helper()
+	c, err := supabase.Open(t.Context(), "test", append(opts,
+		supabase.WithURL(s.URL), supabase.WithKey(key), supabase.WithHTTPClient(s.HTTPClient()))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return c
+}
+
+func TestAViewOutlivesItsToken(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := supabasetest.NewServer(t, supabasetest.WithoutPort(), supabasetest.WithUser("ada@example.com", "secret-1"))
+		c := open(t, s, s.AnonKey)
+		session, err := c.Auth().SignInWithPassword(t.Context(), supabase.Credentials{Email: "ada@example.com", Password: "secret-1"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var renewed []*supabase.Session
+		mine := c.As(session, supabase.OnSession(func(_ context.Context, s *supabase.Session) { renewed = append(renewed, s) }))
+		for range 3 {
+			if _, err := mine.Auth().User(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(2 * time.Hour) //nolint:forbidigo // nothing sleeps in a bubble
+		}
+		if len(renewed) != 2 {
+			t.Errorf("%d renewals, want 2", len(renewed))
+		}
+		for _, r := range s.Requests() {
+			if r.Path == "/user" && r.Status != 200 {
+				t.Errorf("%v", r)
+			}
+		}
+	})
+}
+
+func TestFaultsThatClientsGetOver(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := supabasetest.NewServer(t, supabasetest.WithoutPort(), supabasetest.WithBucket("docs"),
+			supabasetest.WithObject("docs", "a", []byte("hello")))
+		c := open(t, s, s.ServiceKey)
+		for _, f := range []supabasetest.Fault{
+			{Status: 503, RetryAfter: time.Second},
+			{Cut: supabasetest.CutBefore},
+			{Cut: supabasetest.CutAfter},
+			{Refuse: true, Times: 2},
+		} {
+			f.Service = supabasetest.Storage
+			remove := s.Inject(f)
+			file, err := c.Download(t.Context(), "docs", "a")
+			if err != nil || string(file.Data) != "hello" {
+				t.Errorf("%+v: %q, %v", f, file.Data, err)
+			}
+			if remove() == 0 {
+				t.Errorf("%+v did not hit", f)
+			}
+			connection.Clear(c)
+		}
+	})
+}
+
+func TestFilesOfAClient(t *testing.T) {
+	t.Parallel()
+	s := supabasetest.NewServer(t, supabasetest.WithoutPort(), supabasetest.WithSecureUploads())
+	c := open(t, s, s.ServiceKey)
+	ctx := t.Context()
+	if err := c.CreateBucket(ctx, "docs"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.UploadBytes(ctx, "docs", "a/b.txt", []byte("hello")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.UploadBytes(ctx, "docs", "a/b.txt", []byte("hello")); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("twice: %v", err)
+	}
+	big := bytes.Repeat([]byte("0123456789"), 1_500_000) // three chunks
+	if _, err := c.UploadResumable(ctx, "docs", "big.bin", bytes.NewReader(big)); err != nil {
+		t.Fatal(err)
+	}
+	if file, err := c.Download(ctx, "docs", "big.bin"); err != nil || !bytes.Equal(file.Data, big) {
+		t.Errorf("%d bytes, %v", len(file.Data), err)
+	}
+	list, err := c.ListObjects(ctx, "docs", "a")
+	if err != nil || len(list) != 1 || list[0].Name != "b.txt" {
+		t.Errorf("%v, %v", list, err)
+	}
+	if err := c.Move(ctx, "docs", "a/b.txt", "c.txt"); err != nil {
+		t.Fatal(err)
+	}
+	if ok, err := c.Exists(ctx, "docs", "a/b.txt"); ok || err != nil {
+		t.Errorf("%v, %v", ok, err)
+	}
+	link, err := c.CreateSignedURL(ctx, "docs", "c.txt", time.Minute)
+	if err != nil || !strings.HasPrefix(link, s.URL+"/storage/v1/object/sign/docs/c.txt?token=") {
+		t.Errorf("%v", err)
+	}
+	up, err := c.CreateSignedUploadURL(ctx, "docs", "d.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.UploadToSignedURL(ctx, "docs", "d.txt", up.Token, strings.NewReader("d")); err != nil {
+		t.Fatal(err)
+	}
+	if data, _ := s.Object("docs", "d.txt"); string(data) != "d" {
+		t.Errorf("%q", data)
+	}
+	n := 0
+	for _, err := range c.Walk(ctx, "docs", "") {
+		if n++; err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n != 3 {
+		t.Errorf("%d objects", n)
+	}
+}
