@@ -1,0 +1,884 @@
+package fakerest
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// params is the query of a request.
+type params struct {
+	all        []param // as they came
+	selected   []selectItem
+	filters    []filterParam
+	orders     []orderParam
+	limits     map[string]int // by the path of the embedded resource; "" is the root's
+	offsets    map[string]int
+	columns    []string // of columns=; nil: none given
+	onConflict []string
+	arguments  []param // of a function that is called by GET
+}
+
+type param struct{ key, value string }
+
+// fieldRef is a column, or a path into one.
+type fieldRef struct {
+	name string
+	path []jsonStep
+}
+
+type jsonStep struct {
+	key    string
+	index  bool // the key is a number
+	asText bool // ->>
+}
+
+// last is the name that a result gets after the field.
+func (f fieldRef) last() string {
+	for _, v := range slices.Backward(f.path) {
+		if !v.index {
+			return v.key
+		}
+	}
+	return f.name
+}
+
+// selectItem is a part of select=.
+type selectItem struct {
+	alias     string
+	field     fieldRef // of a column; the name may be *
+	cast      string
+	aggregate string
+	aggCast   string
+
+	embed  bool // a resource, with kids
+	spread bool
+	target string
+	hint   string
+	inner  bool
+	kids   []selectItem
+}
+
+// condition is a filter, or a tree of them.
+type condition struct {
+	op     string // and, or for a tree
+	negate bool
+	kids   []condition
+	field  fieldRef
+	test   operation
+}
+
+// operation is what a filter compares with.
+type operation struct {
+	op     string // eq, in, is, fts, …
+	quant  string // any, all
+	config string // of a text search
+	value  string
+	list   []string
+}
+
+type filterParam struct {
+	path []string // of the embedded resource
+	cond condition
+}
+
+type orderParam struct {
+	path  []string
+	terms []orderTerm
+}
+
+type orderTerm struct {
+	relation   string // of an embedded resource's column
+	field      fieldRef
+	desc       bool
+	nullsFirst *bool
+}
+
+// parseQuery cuts a query into its parameters; a plus is a space.
+func parseQuery(raw string) []param {
+	var list []param
+	for part := range strings.SplitSeq(raw, "&") {
+		if part == "" {
+			continue
+		}
+		key, value, ok := strings.Cut(part, "=")
+		if !ok {
+			continue // without a value: nothing
+		}
+		list = append(list, param{unescape(key), unescape(value)})
+	}
+	return list
+}
+
+// unescape is lenient: what is no escape stays.
+func unescape(s string) string {
+	if u, err := url.QueryUnescape(s); err == nil {
+		return strings.ToValidUTF8(u, "\uFFFD")
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		switch {
+		case s[i] == '+':
+			b.WriteByte(' ')
+		case s[i] == '%' && i+2 < len(s):
+			if n, err := strconv.ParseUint(s[i+1:i+3], 16, 8); err == nil {
+				b.WriteByte(byte(n))
+				i += 2
+				continue
+			}
+			b.WriteByte('%')
+		default:
+			b.WriteByte(s[i])
+		}
+	}
+	return strings.ToValidUTF8(b.String(), "\uFFFD")
+}
+
+// canonical is the query as Content-Location echoes it: sorted, values of one name together.
+func canonical(raw string) string {
+	type group struct {
+		key    string
+		values []string
+	}
+	var groups []group
+	for part := range strings.SplitSeq(raw, "&") {
+		if part == "" {
+			continue
+		}
+		key, value, _ := strings.Cut(part, "=")
+		key, value = unescape(key), unescape(value)
+		if i := slices.IndexFunc(groups, func(g group) bool { return g.key == key }); i >= 0 {
+			groups[i].values = append(groups[i].values, value)
+		} else {
+			groups = append(groups, group{key, []string{value}})
+		}
+	}
+	slices.SortStableFunc(groups, func(a, b group) int { return strings.Compare(a.key, b.key) })
+	var b strings.Builder
+	for i, g := range groups {
+		if i > 0 {
+			b.WriteByte('&')
+		}
+		b.WriteString(percent(g.key) + "=")
+		for j, v := range g.values {
+			if j > 0 {
+				b.WriteByte(',')
+			}
+			b.WriteString(percent(v))
+		}
+	}
+	return b.String()
+}
+
+func percent(s string) string {
+	var b strings.Builder
+	for i := range len(s) {
+		c := s[i]
+		if c == '-' || c == '_' || c == '.' || c == '~' || isDigit(c) || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' {
+			b.WriteByte(c)
+			continue
+		}
+		fmt.Fprintf(&b, "%%%02X", c)
+	}
+	return b.String()
+}
+
+// parseParams reads the query of a request. That of a function called by GET has arguments too:
+// what is no filter.
+func parseParams(raw string, call bool) (*params, *Error) {
+	p := &params{all: parseQuery(raw), limits: map[string]int{}, offsets: map[string]int{}}
+	seen := map[string]bool{}
+	selected := "*"
+	for _, q := range p.all {
+		path := splitPath(q.key)
+		last := path[len(path)-1]
+		var err *Error
+		switch {
+		case q.key == "select":
+			if !seen[q.key] {
+				selected = q.value
+			}
+		case q.key == "columns":
+			if !seen[q.key] {
+				p.columns, err = parseNames(q.value, "columns parameter")
+			}
+		case q.key == "on_conflict":
+			if !seen[q.key] {
+				p.onConflict, err = parseNames(q.value, "on_conflict parameter")
+			}
+		case last == "order":
+			err = p.order(path[:len(path)-1], q.value)
+		case last == "limit" || last == "offset":
+			n, nerr := strconv.Atoi(strings.TrimSpace(q.value))
+			where := strings.Join(path[:len(path)-1], ".")
+			switch {
+			case nerr != nil:
+			case last == "limit":
+				p.limits[where] = n
+			default:
+				p.offsets[where] = max(n, 0)
+			}
+		case last == "and" || last == "or":
+			err = p.logic(path, q.value)
+		case call && len(path) == 1 && !isFilterValue(q.value):
+			p.arguments = append(p.arguments, q)
+		default:
+			err = p.filter(q)
+		}
+		if err != nil {
+			return nil, err
+		}
+		seen[q.key] = true
+	}
+	var err *Error
+	p.selected, err = parseSelect(selected)
+	return p, err
+}
+
+// splitPath cuts a name at its dots, outside quotes.
+func splitPath(key string) []string {
+	var parts []string
+	start, quoted := 0, false
+	for i := range len(key) {
+		switch {
+		case key[i] == '"':
+			quoted = !quoted
+		case key[i] == '.' && !quoted:
+			parts = append(parts, key[start:i])
+			start = i + 1
+		}
+	}
+	return append(parts, key[start:])
+}
+
+func isFilterValue(v string) bool {
+	first, _, dotted := strings.Cut(v, ".")
+	switch first {
+	case "not":
+		return dotted
+	case "is", "in", "isdistinct":
+		return true
+	}
+	if simpleOperators[first] != "" || ftsFunctions[first] != "" {
+		return true
+	}
+	name, _, called := strings.Cut(v, "(")
+	return called && ftsFunctions[name] != ""
+}
+
+// simpleOperators are PostgREST's names of SQL's operators.
+var simpleOperators = map[string]string{
+	"eq": "=", "gte": ">=", "gt": ">", "lte": "<=", "lt": "<", "neq": "<>", "like": "~~", "ilike": "~~*", "match": "~", "imatch": "~*",
+	"cs": "@>", "cd": "<@", "ov": "&&", "sl": "<<", "sr": ">>", "nxr": "&<", "nxl": "&>", "adj": "-|-",
+}
+
+var ftsFunctions = map[string]string{"fts": "to_tsquery", "plfts": "plainto_tsquery", "phfts": "phraseto_tsquery", "wfts": "websearch_to_tsquery"}
+
+// quantifiable are the operators that any and all may follow.
+var quantifiable = []string{"eq", "gte", "gt", "lte", "lt", "like", "ilike", "match", "imatch"}
+
+// reader reads the small languages of the parameters.
+type reader struct {
+	s     string
+	at    int
+	depth int
+	what  string // for messages
+	err   *Error
+}
+
+func (r *reader) fail(expecting string) {
+	if r.err != nil {
+		return
+	}
+	found := "end of input"
+	if r.at < len(r.s) {
+		c, _ := utf8.DecodeRuneInString(r.s[r.at:])
+		found = strconv.Quote(string(c))
+	}
+	r.failAt(r.at, "unexpected %s expecting %s", found, expecting)
+}
+
+func (r *reader) failAt(at int, format string, args ...any) {
+	if r.err == nil {
+		column := utf8.RuneCountInString(r.s[:at]) + 1
+		r.err = refusal(400, "PGRST100", "\"failed to parse %s (%s)\" (line 1, column %d)", r.what, r.s, column).with(format, args...)
+	}
+}
+
+func (r *reader) done() bool { return r.err != nil || r.at >= len(r.s) }
+
+func (r *reader) peek(s string) bool { return r.err == nil && strings.HasPrefix(r.s[r.at:], s) }
+
+func (r *reader) accept(s string) bool {
+	if r.peek(s) {
+		r.at += len(s)
+		return true
+	}
+	return false
+}
+
+func (r *reader) space() {
+	for r.at < len(r.s) && (r.s[r.at] == ' ' || r.s[r.at] == '\t') {
+		r.at++
+	}
+}
+
+func nameRune(c rune) bool {
+	return c == '_' || c == '$' || c == ' ' || unicode.IsLetter(c) || unicode.IsDigit(c)
+}
+
+const fieldName = "field name (* or [a..z0..9_$])"
+
+// identifier takes letters, digits, _, $ and spaces.
+func (r *reader) identifier() string {
+	start := r.at
+	for r.at < len(r.s) {
+		c, n := utf8.DecodeRuneInString(r.s[r.at:])
+		if !nameRune(c) {
+			break
+		}
+		r.at += n
+	}
+	return r.s[start:r.at]
+}
+
+// name takes a name, in quotes or not; a dash is part of it unless it begins an arrow.
+func (r *reader) name() string {
+	if r.accept(`"`) {
+		var b strings.Builder
+		for !r.done() {
+			c := r.s[r.at]
+			r.at++
+			if c == '"' {
+				return b.String()
+			}
+			if c == '\\' && r.at < len(r.s) {
+				c = r.s[r.at]
+				r.at++
+			}
+			b.WriteByte(c)
+		}
+		r.fail(`"\""`)
+		return ""
+	}
+	start := r.at
+	part := r.identifier()
+	if part == "" {
+		r.fail(fieldName)
+		return ""
+	}
+	var name strings.Builder
+	name.WriteString(strings.TrimSpace(part))
+	for r.peek("-") && !r.peek("->") {
+		r.at++
+		part = r.identifier()
+		if part == "" {
+			r.fail(fieldName)
+			return ""
+		}
+		name.WriteString("-" + strings.TrimSpace(part))
+	}
+	if name.String() == "" {
+		r.at = start
+		r.fail(fieldName)
+	}
+	return name.String()
+}
+
+// field takes a name and a path into JSON.
+func (r *reader) field() fieldRef {
+	r.space()
+	f := fieldRef{name: r.name()}
+	f.path = r.jsonPath()
+	r.space()
+	return f
+}
+
+func (r *reader) jsonPath() []jsonStep {
+	var path []jsonStep
+	for r.peek("->") {
+		step := jsonStep{asText: r.accept("->>")}
+		if !step.asText {
+			r.accept("->")
+		}
+		start := r.at
+		r.accept("-")
+		for r.at < len(r.s) && isDigit(r.s[r.at]) {
+			r.at++
+		}
+		number := r.s[start:r.at]
+		if digits(strings.TrimPrefix(number, "-")) && (r.done() || r.peek("->") || r.peek("::") || r.peek(".") || r.peek(",") || r.peek(")")) {
+			step.key, step.index = number, true
+		} else {
+			r.at = start
+			step.key = r.name()
+		}
+		path = append(path, step)
+	}
+	return path
+}
+
+// parseNames reads a list of names.
+func parseNames(s, what string) ([]string, *Error) {
+	r := &reader{s: s, what: what}
+	names := []string{}
+	for {
+		r.space()
+		names = append(names, r.name())
+		r.space()
+		if !r.accept(",") {
+			break
+		}
+	}
+	if !r.done() {
+		r.fail("\",\" or end of input")
+	}
+	return names, r.err
+}
+
+// treePath takes the path of an embedded resource and a field in it.
+func treePath(key string) ([]string, fieldRef, *Error) {
+	r := &reader{s: key, what: "tree path"}
+	names := []string{r.name()}
+	for r.accept(".") {
+		names = append(names, r.name())
+	}
+	f := fieldRef{name: names[len(names)-1], path: r.jsonPath()}
+	if !r.done() {
+		r.fail("end of input")
+	}
+	return names[:len(names)-1], f, r.err
+}
+
+func (p *params) filter(q param) *Error {
+	path, field, err := treePath(q.key)
+	if err != nil {
+		return err
+	}
+	r := &reader{s: q.value, what: "filter"}
+	c := condition{field: field}
+	r.operation(&c, func() string {
+		rest := r.s[r.at:]
+		r.at = len(r.s)
+		return rest
+	})
+	if r.err == nil && !r.done() {
+		r.fail("end of input")
+	}
+	if r.err != nil {
+		return r.err
+	}
+	p.filters = append(p.filters, filterParam{path, c})
+	return nil
+}
+
+const operatorName = "\"not\" or operator (eq, gt, ...)"
+
+// operation takes not.op.value; value reads what follows the operator.
+func (r *reader) operation(c *condition, value func() string) {
+	start := r.at
+	c.negate = r.accept("not.")
+	switch {
+	case r.accept("in."):
+		c.test.op = "in"
+		c.test.list = r.list()
+		return
+	case r.accept("isdistinct."):
+		c.test = operation{op: "isdistinct", value: value()}
+		return
+	case r.accept("is."):
+		c.test.op = "is"
+		for _, word := range []string{"null", "unknown", "true", "false"} {
+			if len(r.s)-r.at >= len(word) && strings.EqualFold(r.s[r.at:r.at+len(word)], word) {
+				r.at += len(word)
+				c.test.value = word
+				return
+			}
+		}
+		r.fail("null or trilean value (unknown, true, false)")
+		return
+	}
+	name := r.s[r.at:]
+	if i := strings.IndexAny(name, ".("); i >= 0 {
+		name = name[:i]
+	}
+	rest := r.s[r.at+len(name):]
+	modifier := ""
+	if strings.HasPrefix(rest, "(") {
+		i := strings.IndexByte(rest, ')')
+		if i < 0 {
+			r.failAt(start, "unexpected %s expecting %s", first(r.s[start:]), operatorName)
+			return
+		}
+		modifier, rest = rest[1:i], rest[i+1:]
+		if modifier == "" {
+			r.failAt(start, "unexpected \"(\" expecting %s", operatorName)
+			return
+		}
+	}
+	_, isFTS := ftsFunctions[name]
+	isSimple := simpleOperators[name] != "" && modifier == ""
+	isQuant := slices.Contains(quantifiable, name) && (modifier == "any" || modifier == "all")
+	if !isFTS && !isSimple && !isQuant || !strings.HasPrefix(rest, ".") {
+		r.at = start
+		r.failAt(start, "unexpected %s expecting %s", first(r.s[start:]), operatorName)
+		return
+	}
+	r.at = len(r.s) - len(rest) + 1
+	c.test = operation{op: name}
+	if isFTS {
+		c.test.config = strings.TrimSpace(modifier)
+	} else {
+		c.test.quant = modifier
+	}
+	c.test.value = value()
+	if name == "like" || name == "ilike" {
+		c.test.value = strings.ReplaceAll(c.test.value, "*", "%")
+	}
+}
+
+// first is the first character, as messages quote it.
+func first(s string) string {
+	if s == "" {
+		return "end of input"
+	}
+	c, _ := utf8.DecodeRuneInString(s)
+	return strconv.Quote(string(c))
+}
+
+// quotedValue takes "…", if it is all up to a comma or a parenthesis.
+func (r *reader) quotedValue() (string, bool) {
+	start := r.at
+	if !r.accept(`"`) {
+		return "", false
+	}
+	var b strings.Builder
+	for r.at < len(r.s) {
+		c := r.s[r.at]
+		r.at++
+		switch {
+		case c == '"':
+			if r.at >= len(r.s) || r.s[r.at] == ',' || r.s[r.at] == ')' {
+				return b.String(), true
+			}
+			r.at = start
+			return "", false
+		case c == '\\' && r.at < len(r.s):
+			c = r.s[r.at]
+			r.at++
+		}
+		b.WriteByte(c)
+	}
+	r.at = start
+	return "", false
+}
+
+func (r *reader) upTo(stops string) string {
+	i := strings.IndexAny(r.s[r.at:], stops)
+	if i < 0 {
+		i = len(r.s) - r.at
+	}
+	s := r.s[r.at : r.at+i]
+	r.at += i
+	return s
+}
+
+// list takes (a,"b",c).
+func (r *reader) list() []string {
+	r.space()
+	if !r.accept("(") {
+		r.fail("\"(\"")
+		return nil
+	}
+	r.space()
+	list := []string{}
+	for {
+		v, ok := r.quotedValue()
+		if !ok {
+			v = r.upTo(",)")
+		}
+		list = append(list, v)
+		if !r.accept(",") {
+			break
+		}
+	}
+	r.space()
+	if !r.accept(")") {
+		r.fail("\",\" or \")\"")
+	}
+	r.space()
+	return list
+}
+
+// logicValue takes a value within a tree.
+func (r *reader) logicValue() string {
+	if v, ok := r.quotedValue(); ok {
+		return v
+	}
+	if r.peek("{") {
+		if i := strings.IndexAny(r.s[r.at+1:], "{}"); i >= 0 && r.s[r.at+1+i] == '}' {
+			v := r.s[r.at : r.at+i+2]
+			r.at += i + 2
+			return v
+		}
+	}
+	return r.upTo(",)")
+}
+
+func (p *params) logic(path []string, value string) *Error {
+	r := &reader{s: path[len(path)-1] + value, what: "logic tree"}
+	var where []string
+	negate := false
+	for _, part := range path[:len(path)-1] {
+		if part == "not" {
+			negate = true
+			continue
+		}
+		n := &reader{s: part, what: "logic path"}
+		where = append(where, n.name())
+		if !n.done() {
+			n.fail("end of input")
+		}
+		if n.err != nil {
+			return n.err
+		}
+	}
+	c := r.tree()
+	if r.err == nil && !r.done() {
+		r.fail("end of input")
+	}
+	if r.err != nil {
+		r.err.Message = strings.Replace(r.err.Message, "("+r.s+")", "("+value+")", 1)
+		return r.err
+	}
+	c.negate = c.negate != negate
+	p.filters = append(p.filters, filterParam{where, c})
+	return nil
+}
+
+// tree takes and(…), or(…), or one filter.
+func (r *reader) tree() condition {
+	r.depth++
+	defer func() { r.depth-- }()
+	if r.depth > maxNesting {
+		r.fail("a tree that is less deep")
+		return condition{}
+	}
+	start := r.at
+	negate := r.accept("not.")
+	for _, op := range []string{"and", "or"} {
+		if !r.accept(op) {
+			continue
+		}
+		before := r.at
+		r.space()
+		if !r.accept("(") {
+			r.at = before
+			break
+		}
+		r.space()
+		c := condition{op: op, negate: negate}
+		for r.err == nil {
+			c.kids = append(c.kids, r.tree())
+			r.space()
+			if !r.accept(",") {
+				break
+			}
+			r.space()
+		}
+		if !r.accept(")") {
+			r.fail("\",\" or \")\"")
+		}
+		r.space()
+		return c
+	}
+	r.at = start
+	c := condition{field: r.field()}
+	if r.err == nil && !r.accept(".") {
+		r.fail("\"->\", \"->>\" or delimiter (.)")
+	}
+	if r.err == nil {
+		r.operation(&c, r.logicValue)
+	}
+	return c
+}
+
+func (p *params) order(path []string, value string) *Error {
+	o := orderParam{}
+	for _, part := range path {
+		n := &reader{s: part, what: "tree path"}
+		o.path = append(o.path, n.name())
+		if n.err != nil {
+			return n.err
+		}
+	}
+	r := &reader{s: value, what: "order"}
+	for r.err == nil {
+		o.terms = append(o.terms, r.orderTerm())
+		if !r.accept(",") {
+			break
+		}
+	}
+	if r.err == nil && !r.done() {
+		r.fail("delimiter (.), \",\" or end of input")
+	}
+	if r.err != nil {
+		return r.err
+	}
+	p.orders = append(p.orders, o)
+	return nil
+}
+
+func (r *reader) orderTerm() orderTerm {
+	r.space()
+	t := orderTerm{field: r.field()}
+	if len(t.field.path) == 0 && r.accept("(") {
+		t.relation = t.field.name
+		t.field = r.field()
+		if !r.accept(")") {
+			r.fail("\")\"")
+		}
+	}
+	if r.accept(".asc") || r.peek(".desc") {
+		t.desc = r.accept(".desc")
+	} else if r.peek(".") && !r.peek(".nullsfirst") && !r.peek(".nullslast") {
+		r.at++
+		r.failAt(r.at, "unexpected %s expecting \"asc\", \"desc\", \"nullsfirst\" or \"nullslast\"", first(r.s[r.at:]))
+	}
+	if r.peek(".nullsfirst") || r.peek(".nullslast") {
+		nullsFirst := r.accept(".nullsfirst")
+		if !nullsFirst {
+			r.accept(".nullslast")
+		}
+		t.nullsFirst = &nullsFirst
+	} else if r.peek(".") {
+		r.at++
+		r.failAt(r.at, "unexpected %s expecting \"nullsfirst\" or \"nullslast\"", first(r.s[r.at:]))
+	}
+	r.space()
+	return t
+}
+
+// parseSelect reads select=.
+func parseSelect(s string) ([]selectItem, *Error) {
+	r := &reader{s: s, what: "select parameter"}
+	items := r.selectItems()
+	if r.err == nil && !r.done() {
+		r.fail("\"->\", \"::\", \",\" or end of input")
+	}
+	return items, r.err
+}
+
+func (r *reader) selectItems() []selectItem {
+	r.depth++
+	defer func() { r.depth-- }()
+	if r.depth > 50 {
+		r.fail("fewer levels")
+		return nil
+	}
+	items := []selectItem{}
+	r.space()
+	if r.done() || r.peek(")") {
+		return items
+	}
+	for r.err == nil {
+		items = append(items, r.selectItem())
+		r.space()
+		if !r.accept(",") {
+			break
+		}
+		r.space()
+	}
+	return items
+}
+
+func (r *reader) selectItem() selectItem {
+	var item selectItem
+	if r.accept("...") {
+		item.spread = true
+		item.target = r.name()
+		r.embedded(&item)
+		return item
+	}
+	if r.accept("*") {
+		item.field.name = "*"
+		return item
+	}
+	start := r.at
+	if r.peek("(") || r.done() {
+		r.fail("\"...\", " + fieldName + ", \"*\" or \"count()\"")
+		return item
+	}
+	name := r.name()
+	if r.err == nil && r.peek(":") && !r.peek("::") {
+		r.at++
+		item.alias = name
+		start = r.at
+		r.space()
+		name = r.name()
+	}
+	if r.err != nil {
+		return item
+	}
+	if name == "count" && r.accept("()") {
+		item.field.name, item.aggregate = "*", "count"
+		item.aggCast = r.cast()
+		return item
+	}
+	if r.peek("!") || r.peek("(") {
+		item.target = name
+		r.embedded(&item)
+		return item
+	}
+	r.at = start
+	item.field = r.field()
+	item.cast = r.cast()
+	for _, f := range []string{"sum", "avg", "count", "max", "min"} {
+		if r.accept("." + f + "()") {
+			item.aggregate = f
+			item.aggCast = r.cast()
+			break
+		}
+	}
+	return item
+}
+
+func (r *reader) cast() string {
+	if !r.accept("::") {
+		return ""
+	}
+	c := strings.TrimSpace(r.identifier())
+	if c == "" {
+		r.fail("letter or digit")
+	}
+	return c
+}
+
+// embedded takes what follows the name of an embedded resource.
+func (r *reader) embedded(item *selectItem) {
+	item.embed = true
+	for range 2 {
+		if !r.accept("!") {
+			break
+		}
+		switch hint := r.name(); hint {
+		case "inner":
+			item.inner = true
+		case "left":
+		default:
+			item.hint = hint
+		}
+	}
+	if !r.accept("(") {
+		r.fail("\"!\" or \"(\"")
+		return
+	}
+	item.kids = r.selectItems()
+	if !r.accept(")") {
+		r.fail("\",\" or \")\"")
+	}
+}

@@ -1,0 +1,512 @@
+package fakerest
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// plan is what a request reads: rows of one table, and of those embedded in it.
+type plan struct {
+	db     *database
+	schema string // in which embedded tables are looked for
+	rel    *table
+	source func(tx *txn) ([][]value, *Error) // nil: the table's rows
+	alias  string                            // of the table, in messages
+	scope  *scope
+
+	items   []planItem
+	where   []test
+	order   []planOrder
+	limit   int
+	offset  int
+	embeds  []*embed
+	grouped bool     // some items are aggregates
+	used    []string // columns that are read
+	depth   int
+}
+
+// planItem is something that a row shows.
+type planItem struct {
+	name   string
+	expr   *compiled
+	agg    *aggregator
+	cast   *compiled // of an aggregate's value, which is its parameter
+	embed  *embed    // shown as JSON
+	spread *embed    // shown as columns of the row itself
+}
+
+type planOrder struct {
+	expr       *compiled
+	embed      *embed // whose column it is; nil: the table's own
+	desc       bool
+	nullsFirst *bool
+}
+
+// embed is a resource that is shown within each row.
+type embed struct {
+	plan     *plan
+	relation relationship
+	name     string // in the JSON, and in filters
+	target   string
+	inner    bool
+	spread   bool
+	hidden   bool // asked for without columns: it only filters
+}
+
+// record is a row of a plan while it is read.
+type record struct {
+	values   []value
+	embedded [][]*record // by embed; nil until it is known
+	known    []bool
+}
+
+// test is a condition on a record.
+type test func(r *run, rec *record) (value, *Error)
+
+const aggregatesOff = "Use of aggregate functions is not allowed"
+
+// newPlan resolves what a request says about a table.
+func newPlan(db *database, schema string, rel *table, p *params, aggregates bool) (*plan, *Error) {
+	root := &plan{db: db, schema: schema, rel: rel, alias: rel.name}
+	if err := root.selects(p.selected, aggregates); err != nil {
+		return nil, err
+	}
+	if err := root.filtersAndOrders(p); err != nil {
+		return nil, err
+	}
+	root.ranges(p, "")
+	return root, nil
+}
+
+// selects resolves select=, and with it what is embedded.
+func (p *plan) selects(items []selectItem, aggregates bool) *Error {
+	p.scope = &scope{db: p.db, tables: []scopeTable{tableScope(p.rel, p.alias)}, grouped: true}
+	p.limit = unlimited
+	// relationships are resolved before columns
+	for _, item := range items {
+		if !item.embed {
+			continue
+		}
+		if err := p.embed(item, aggregates); err != nil {
+			return err
+		}
+	}
+	next := 0
+	for _, item := range items {
+		if item.embed {
+			e := p.embeds[next]
+			next++
+			switch {
+			case e.spread:
+				p.items = append(p.items, planItem{spread: e})
+			case !e.hidden:
+				p.items = append(p.items, planItem{name: e.name, embed: e})
+			}
+			continue
+		}
+		if err := p.column(item, aggregates); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *plan) embed(item selectItem, aggregates bool) *Error {
+	r, err := p.db.relate(p.schema, p.rel, item.target, item.hint)
+	if err != nil {
+		return err
+	}
+	if item.spread && !r.single() {
+		return refusal(400, "PGRST119", "A spread operation on '%s' is not possible", item.target).
+			with("'%s' and '%s' do not form a many-to-one or one-to-one relationship", p.rel.name, item.target)
+	}
+	e := &embed{relation: r, name: item.alias, target: item.target, inner: item.inner, spread: item.spread, hidden: len(item.kids) == 0}
+	if e.name == "" {
+		e.name = item.target
+	}
+	p.used = append(p.used, p.rel.names(r.columns)...)
+	e.plan = &plan{db: p.db, schema: p.schema, rel: r.to, alias: r.to.name + "_" + strconv.Itoa(p.depth+1), depth: p.depth + 1}
+	p.embeds = append(p.embeds, e)
+	if err := e.plan.selects(item.kids, aggregates); err != nil {
+		return err
+	}
+	e.plan.used = append(e.plan.used, e.plan.rel.names(r.targets)...)
+	return nil
+}
+
+func (p *plan) column(item selectItem, aggregates bool) *Error {
+	if item.field.name == "*" && item.aggregate == "" {
+		for i, c := range p.rel.columns {
+			expr, err := p.scope.column([]string{p.alias, c.name})
+			if err != nil {
+				return err
+			}
+			_ = i
+			p.items = append(p.items, planItem{name: c.name, expr: expr})
+			p.used = append(p.used, c.name)
+		}
+		return nil
+	}
+	out := planItem{name: item.alias}
+	if item.aggregate != "" {
+		if !aggregates {
+			return refusal(400, "PGRST123", aggregatesOff)
+		}
+		return p.aggregate(item, out)
+	}
+	expr, err := p.field(item.field)
+	if err != nil {
+		return err
+	}
+	if out.name == "" {
+		out.name = item.field.last()
+	}
+	if item.cast != "" {
+		if expr, err = p.castTo(expr, item.cast); err != nil {
+			return err
+		}
+	}
+	out.expr = expr
+	p.items = append(p.items, out)
+	return nil
+}
+
+func (p *plan) castTo(expr *compiled, name string) (*compiled, *Error) {
+	t, err := p.db.resolveType(typeRef{name: splitName(name)})
+	if err != nil {
+		return nil, fault("42704", "type \"%s\" does not exist", name)
+	}
+	return p.scope.coerce(expr, t, explicit)
+}
+
+func (p *plan) aggregate(item selectItem, out planItem) *Error {
+	p.grouped = true
+	if out.name == "" {
+		out.name = item.aggregate
+	}
+	out.expr = constant(typBool, true)
+	var err *Error
+	if item.field.name != "*" {
+		if out.expr, err = p.field(item.field); err != nil {
+			return err
+		}
+		if item.cast != "" {
+			if out.expr, err = p.castTo(out.expr, item.cast); err != nil {
+				return err
+			}
+		}
+	}
+	agg, err := aggregateOf(item.aggregate, out.expr.typ)
+	if err != nil {
+		return err
+	}
+	out.agg = &agg
+	if item.aggCast != "" {
+		slot := &compiled{typ: agg.typ, eval: func(e *env) (value, *Error) { return e.params[0], nil }}
+		if out.cast, err = p.castTo(slot, item.aggCast); err != nil {
+			return err
+		}
+	}
+	p.items = append(p.items, out)
+	return nil
+}
+
+// field resolves a column and a path into it.
+func (p *plan) field(f fieldRef) (*compiled, *Error) {
+	if p.rel.column(f.name) < 0 {
+		return nil, fault("42703", "column %s.%s does not exist", p.alias, f.name)
+	}
+	c, err := p.scope.column([]string{p.alias, f.name})
+	if err != nil {
+		return nil, err
+	}
+	p.used = append(p.used, f.name)
+	if len(f.path) > 0 && !c.typ.isJSON() { // arrays and rows have paths too
+		from := c
+		c = &compiled{typ: typJSONB, eval: func(e *env) (value, *Error) {
+			v, err := from.eval(e)
+			if err != nil || v == nil {
+				return nil, err
+			}
+			return fails(toNode(from.typ, v, e.tx.locale()))
+		}}
+	}
+	for _, step := range f.path {
+		op := "->"
+		if step.asText {
+			op = "->>"
+		}
+		key := literal(step.key)
+		if step.index {
+			n, err := parseInt(typInt4, step.key)
+			if err != nil {
+				return nil, err
+			}
+			key = constant(typInt4, n)
+		}
+		if c, err = p.scope.jsonPath(op, c, key); err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+// at finds the plan of an embedded resource by its path.
+func (p *plan) at(path []string) (*plan, *Error) {
+	for _, name := range path {
+		i := p.embedded(name)
+		if i < 0 {
+			return nil, refusal(400, "PGRST108", "'%s' is not an embedded resource in this request", name).
+				hinted("Verify that '%s' is included in the 'select' query parameter.", name)
+		}
+		p = p.embeds[i].plan
+	}
+	return p, nil
+}
+
+func (p *plan) embedded(name string) int {
+	return slices.IndexFunc(p.embeds, func(e *embed) bool {
+		return e.name == name || e.target == name || e.plan.rel.name == name && e.name == e.target
+	})
+}
+
+func (p *plan) filtersAndOrders(q *params) *Error {
+	for _, f := range q.filters {
+		in, err := p.at(f.path)
+		if err != nil {
+			return err
+		}
+		t, err := in.condition(f.cond)
+		if err != nil {
+			return err
+		}
+		in.where = append(in.where, t)
+	}
+	done := map[*plan]bool{}
+	for _, o := range q.orders {
+		in, err := p.at(o.path)
+		if err != nil {
+			return err
+		}
+		if done[in] {
+			continue
+		}
+		done[in] = true
+		if err := in.sort(o.terms); err != nil {
+			return err
+		}
+	}
+	for path := range q.limits {
+		if _, err := p.at(pathOf(path)); err != nil {
+			return err
+		}
+	}
+	for path := range q.offsets {
+		if _, err := p.at(pathOf(path)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func pathOf(s string) []string {
+	if s == "" {
+		return nil
+	}
+	return splitPath(s)
+}
+
+func (p *plan) ranges(q *params, path string) {
+	if n, ok := q.limits[path]; ok {
+		p.limit = n
+	}
+	p.offset = q.offsets[path]
+	for _, e := range p.embeds {
+		for _, name := range []string{e.name, e.target} {
+			sub := strings.TrimPrefix(path+"."+name, ".")
+			_, hasLimit := q.limits[sub]
+			_, hasOffset := q.offsets[sub]
+			if hasLimit || hasOffset || len(e.plan.embeds) > 0 {
+				e.plan.ranges(q, sub)
+				break
+			}
+		}
+	}
+}
+
+// restrict bounds how many rows any part of the plan shows.
+func (p *plan) restrict(maxRows int) {
+	p.limit = min(p.limit, maxRows)
+	for _, e := range p.embeds {
+		e.plan.restrict(maxRows)
+	}
+}
+
+func (p *plan) sort(terms []orderTerm) *Error {
+	for _, t := range terms {
+		o := planOrder{desc: t.desc, nullsFirst: t.nullsFirst}
+		in := p
+		if t.relation != "" {
+			i := p.embedded(t.relation)
+			if i < 0 {
+				return refusal(400, "PGRST108", "'%s' is not an embedded resource in this request", t.relation).
+					hinted("Verify that '%s' is included in the 'select' query parameter.", t.relation)
+			}
+			o.embed = p.embeds[i]
+			if !o.embed.relation.single() {
+				return refusal(400, "PGRST118", "A related order on '%s' is not possible", t.relation).
+					with("'%s' and '%s' do not form a many-to-one or one-to-one relationship", p.rel.name, t.relation)
+			}
+			in = o.embed.plan
+		}
+		var err *Error
+		if o.expr, err = in.field(t.field); err != nil {
+			return err
+		}
+		if !o.expr.typ.ordered() {
+			return fault("42883", "could not identify an ordering operator for type %s", o.expr.typ).
+				hinted("Use an explicit ordering operator or modify the query.")
+		}
+		p.order = append(p.order, o)
+	}
+	return nil
+}
+
+// condition resolves a filter, or a tree.
+func (p *plan) condition(c condition) (test, *Error) {
+	if c.op != "" {
+		kids := make([]test, len(c.kids))
+		for i, k := range c.kids {
+			var err *Error
+			if kids[i], err = p.condition(k); err != nil {
+				return nil, err
+			}
+		}
+		return negated(joined(kids, c.op == "or"), c.negate), nil
+	}
+	if len(c.field.path) == 0 {
+		if i := p.embedded(c.field.name); i >= 0 {
+			if c.test.op == "is" && c.test.value == "null" {
+				return p.embedNull(i, c.negate), nil
+			}
+			if p.rel.column(c.field.name) < 0 {
+				return nil, refusal(400, "PGRST120", "Bad operator on the '%s' embedded resource", c.field.name).
+					with("Only is null or not is null filters are allowed on embedded resources")
+			}
+		}
+	}
+	left, err := p.field(c.field)
+	if err != nil {
+		return nil, err
+	}
+	expr, err := p.scope.filter(left, c.test)
+	if err != nil {
+		return nil, err
+	}
+	return negated(func(r *run, rec *record) (value, *Error) {
+		return expr.eval(r.env(rec))
+	}, c.negate), nil
+}
+
+// embedNull is true for rows of which nothing is embedded.
+func (p *plan) embedNull(i int, negate bool) test {
+	return func(r *run, rec *record) (value, *Error) {
+		list, err := r.embedded(p, rec, i)
+		return (len(list) == 0) != negate, err
+	}
+}
+
+func negated(t test, negate bool) test {
+	if !negate {
+		return t
+	}
+	return func(r *run, rec *record) (value, *Error) {
+		v, err := t(r, rec)
+		if err != nil || v == nil {
+			return nil, err
+		}
+		return !v.(bool), nil
+	}
+}
+
+func joined(kids []test, decides bool) test {
+	return func(r *run, rec *record) (value, *Error) {
+		var out value = !decides
+		for _, k := range kids {
+			v, err := k(r, rec)
+			switch {
+			case err != nil:
+				return nil, err
+			case v == nil:
+				out = nil
+			case v.(bool) == decides:
+				return decides, nil
+			}
+		}
+		return out, nil
+	}
+}
+
+// filter compiles one operator of PostgREST.
+func (s *scope) filter(left *compiled, t operation) (*compiled, *Error) {
+	switch {
+	case t.op == "is":
+		return s.is(left, t.value, false)
+	case t.op == "isdistinct":
+		return s.distinctFrom(left, literal(t.value), false)
+	case t.op == "in":
+		text := arrayLiteral(t.list)
+		return s.anyOf("=", left, literal(text), false)
+	case ftsFunctions[t.op] != "":
+		q, err := searchQueryBy(ftsFunctions[t.op], t.config, t.value)
+		if err != nil {
+			return nil, err
+		}
+		config, err := searchConfigOf(t.config)
+		if err != nil {
+			return nil, err
+		}
+		_ = config // the column's own words are made by the default configuration
+		return s.search(left, constant(typTsquery, q))
+	case t.quant != "":
+		return s.anyOf(simpleOperators[t.op], left, literal(t.value), t.quant == "all")
+	}
+	return s.binary(simpleOperators[t.op], left, literal(t.value))
+}
+
+// arrayLiteral is the list of an in filter as Postgres reads it. One empty text is the empty list.
+func arrayLiteral(list []string) string {
+	if len(list) == 1 && list[0] == "" {
+		return "{}"
+	}
+	quoted := make([]string, len(list))
+	for i, v := range list {
+		quoted[i] = `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(v) + `"`
+	}
+	return "{" + strings.Join(quoted, ",") + "}"
+}
+
+// allow checks that all that is read may be.
+func (p *plan) allow(tx *txn) *Error {
+	if p.source == nil {
+		if len(p.used) == 0 {
+			if !tx.db.mayAny(tx.role, p.rel, "select") {
+				return tx.allow(p.rel, "select", nil)
+			}
+		} else if err := tx.allow(p.rel, "select", p.used); err != nil {
+			return err
+		}
+	}
+	for _, e := range p.embeds {
+		if j := e.relation.junction; j != nil {
+			if err := tx.allow(j, "select", j.names(slices.Concat(e.relation.junctionFrom, e.relation.junctionTo))); err != nil {
+				return err
+			}
+		}
+		if err := e.plan.allow(tx); err != nil {
+			return err
+		}
+	}
+	return nil
+}

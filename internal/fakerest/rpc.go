@@ -1,0 +1,353 @@
+package fakerest
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// callFunction answers a call of a function.
+func (s *Server) callFunction(tx *txn, q *request) (*answer, *Error) {
+	given, raw, err := q.argumentsOf()
+	if err != nil {
+		return nil, err
+	}
+	f, err := s.db.choose(q, given)
+	if err != nil {
+		return nil, err
+	}
+	if !s.db.mayExecute(tx.role, f) {
+		return nil, fault("42501", "permission denied for function %s", f.name)
+	}
+	if f.undeclared {
+		return s.callUndeclared(tx, q, f, raw)
+	}
+	values, err := tx.argumentValues(f, given, raw)
+	if err != nil {
+		return nil, err
+	}
+	p, err := s.resultPlan(q, f)
+	if err != nil {
+		return nil, err
+	}
+	if f.impl == nil {
+		return nil, unsupported("SQL-bodied function " + f.name + " (give a Go function of this name)")
+	}
+	var rows [][]value
+	if err := tx.statement(func() *Error { return nil }); err != nil {
+		return nil, err
+	}
+	rows, err = tx.invoke(f, values)
+	if err != nil {
+		return nil, err
+	}
+	if f.returns.kind == kindVoid {
+		a := newAnswer(http.StatusNoContent)
+		n := 1
+		var total *int
+		if q.prefer.count != "" {
+			total = &n
+		}
+		a.header.Set("Content-Range", contentRange(0, 0, total))
+		q.applied(a, false)
+		return a, nil
+	}
+	if f.returns.kind != kindRecord {
+		return s.scalars(tx, q, f, rows)
+	}
+	p.source = narrowed(p, rows)
+	q.bound(p)
+	if s.cfg.MaxRows > 0 {
+		p.restrict(s.cfg.MaxRows)
+	}
+	if !f.set {
+		return s.oneRow(tx, q, p)
+	}
+	return s.page(tx, q, p)
+}
+
+// narrowed gives the rows of a result.
+func narrowed(_ *plan, rows [][]value) func(*txn) ([][]value, *Error) {
+	return func(*txn) ([][]value, *Error) { return rows, nil }
+}
+
+// oneRow answers with the object that a function returns.
+func (s *Server) oneRow(tx *txn, q *request, p *plan) (*answer, *Error) {
+	if q.media.kind == "json" {
+		q.media.kind = "object"
+	}
+	a, err := s.page(tx, q, p)
+	return a, err
+}
+
+// resultPlan resolves what a call says about the rows that it gets. Columns that select= does not
+// name cannot be filtered or sorted by, as in PostgREST 12.
+func (s *Server) resultPlan(q *request, f *function) (*plan, *Error) {
+	if f.returns.kind != kindRecord {
+		return nil, nil
+	}
+	rel := f.returns.table
+	p, err := newPlan(s.db, q.schema, rel, q.params, !s.cfg.NoAggregates)
+	if err != nil {
+		return nil, err
+	}
+	p.source = narrowed(p, nil)
+	return p, s.checkSelected(q, rel)
+}
+
+func (s *Server) checkSelected(q *request, rel *table) *Error {
+	var names []string
+	for _, item := range q.params.selected {
+		switch {
+		case item.embed:
+			if r, err := s.db.relate(q.schema, rel, item.target, item.hint); err == nil {
+				names = append(names, rel.names(r.columns)...)
+			}
+		case item.field.name == "*":
+			return nil
+		default:
+			names = append(names, item.field.name)
+		}
+	}
+	check := func(name string) *Error {
+		if rel.column(name) >= 0 && !slices.Contains(names, name) {
+			return fault("42703", "column %s.%s does not exist", rel.name, name)
+		}
+		return nil
+	}
+	var walk func(c condition) *Error
+	walk = func(c condition) *Error {
+		for _, k := range c.kids {
+			if err := walk(k); err != nil {
+				return err
+			}
+		}
+		if c.op == "" {
+			return check(c.field.name)
+		}
+		return nil
+	}
+	for _, p := range q.params.filters {
+		if len(p.path) == 0 {
+			if err := walk(p.cond); err != nil {
+				return err
+			}
+		}
+	}
+	for _, o := range q.params.orders {
+		for _, t := range o.terms {
+			if len(o.path) == 0 && t.relation == "" {
+				if err := check(t.field.name); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// scalars answers with a value, or a list of them.
+func (s *Server) scalars(tx *txn, q *request, f *function, rows [][]value) (*answer, *Error) {
+	a := newAnswer(200)
+	total := len(rows)
+	offset, limit := q.params.offsets[""], unlimited
+	if n, ok := q.params.limits[""]; ok {
+		limit = n
+	}
+	if s.cfg.MaxRows > 0 {
+		limit = min(limit, s.cfg.MaxRows)
+	}
+	rows = rows[min(offset, len(rows)):]
+	rows = rows[:min(limit, len(rows))]
+	var counted *int
+	if q.prefer.count != "" {
+		counted = &total
+		if total > len(rows) {
+			a.status = http.StatusPartialContent
+		}
+	}
+	a.header.Set("Content-Range", contentRange(offset, offset+len(rows)-1, counted))
+	q.applied(a, false)
+	if q.media.kind == "csv" {
+		var b strings.Builder
+		b.WriteString(f.name)
+		for _, r := range rows {
+			b.WriteString("\n")
+			if r[0] != nil {
+				b.WriteString(csvCell(formatValue(f.returns, r[0], tx.locale())))
+			}
+		}
+		return a.typed("text/csv", []byte(b.String())), nil
+	}
+	var body []byte
+	switch {
+	case !f.set && len(rows) > 0:
+		body = appendJSON(nil, f.returns, rows[0][0], tx.locale())
+	case q.media.kind == "object" && f.set:
+		if len(rows) != 1 {
+			return singular(len(rows), q.media)
+		}
+		body = appendJSON(nil, f.returns, rows[0][0], tx.locale())
+	default:
+		body = append(body, '[')
+		for i, r := range rows {
+			if i > 0 {
+				body = append(body, ", \n "...)
+			}
+			body = appendJSON(body, f.returns, r[0], tx.locale())
+		}
+		body = append(body, ']')
+	}
+	return a.typed(q.media.name, body), nil
+}
+
+// callUndeclared calls a Go function that the schema knows nothing of.
+func (s *Server) callUndeclared(tx *txn, q *request, f *function, raw *jsonNode) (*answer, *Error) {
+	args := Args{}
+	if raw != nil {
+		if m, ok := nodeToGo(raw).(map[string]any); ok {
+			args = m
+		}
+	}
+	out, err := tx.callGo(f, args)
+	if err != nil {
+		return nil, err
+	}
+	v, err := fromGo(typJSON, out, tx.locale())
+	if err != nil {
+		return nil, err
+	}
+	return s.scalars(tx, q, f, [][]value{{v}})
+}
+
+// argumentsOf gives the arguments of a call by name, and the body as a whole.
+func (q *request) argumentsOf() (map[string]*jsonNode, *jsonNode, *Error) {
+	given := map[string]*jsonNode{}
+	if q.reads() {
+		whole := &jsonNode{form: jsonObject}
+		for _, p := range q.params.arguments {
+			v := &jsonNode{form: jsonString, text: p.value}
+			if had := given[p.key]; had != nil { // of a variadic argument
+				if had.form != jsonArray {
+					had = &jsonNode{form: jsonArray, items: []*jsonNode{had}}
+				}
+				v = &jsonNode{form: jsonArray, items: append(slices.Clone(had.items), v)}
+			}
+			given[p.key] = v
+		}
+		for k, v := range given {
+			whole.members = append(whole.members, jsonMember{k, v})
+		}
+		return given, whole, nil
+	}
+	body, err := q.payloadOf()
+	if err != nil {
+		return nil, nil, err
+	}
+	if body.raw != nil && body.raw.form == jsonObject {
+		for _, m := range body.raw.members {
+			if q.params.columns == nil || slices.Contains(q.params.columns, m.key) {
+				given[m.key] = m.value
+			}
+		}
+	}
+	return given, body.raw, nil
+}
+
+// choose finds the one function that takes the arguments.
+func (db *database) choose(q *request, given map[string]*jsonNode) (*function, *Error) {
+	list := db.functions[qualified{q.schema, q.name}]
+	var fits, whole []*function
+	for _, f := range list {
+		if f.undeclared {
+			return f, nil
+		}
+		if !q.reads() && len(f.args) == 1 && f.args[0].name == "" && f.args[0].typ.isJSON() {
+			whole = append(whole, f)
+			continue
+		}
+		ok := true
+		for name := range given {
+			ok = ok && slices.ContainsFunc(f.args, func(a argument) bool { return a.name == name })
+		}
+		for _, a := range f.args {
+			ok = ok && (a.optional || a.variadic || given[a.name] != nil)
+		}
+		if ok {
+			fits = append(fits, f)
+		}
+	}
+	if len(fits) == 0 {
+		fits = whole
+	}
+	switch len(fits) {
+	case 1:
+		return fits[0], nil
+	case 0:
+		return nil, db.noFunction(q, given, list)
+	}
+	signatures := make([]string, len(fits))
+	for i, f := range fits {
+		args := make([]string, len(f.args))
+		for j, a := range f.args {
+			args[j] = a.name + " => " + a.typ.String()
+		}
+		signatures[i] = f.schema + "." + f.name + "(" + strings.Join(args, ", ") + ")"
+	}
+	return nil, refusal(300, "PGRST203", "Could not choose the best candidate function between: %s", strings.Join(signatures, ", ")).
+		hinted("Try renaming the parameters or the function itself in the database so function overloading can be resolved")
+}
+
+func (db *database) noFunction(q *request, given map[string]*jsonNode, list []*function) *Error {
+	names := make([]string, 0, len(given))
+	for n := range given {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	function := q.schema + "." + q.name
+	what := function + " without parameters"
+	searched := what
+	if len(names) > 0 {
+		what = function + "(" + strings.Join(names, ", ") + ")"
+		plural := "s "
+		if len(names) == 1 {
+			plural = " "
+		}
+		searched = function + " with parameter" + plural + strings.Join(names, ", ")
+	}
+	or := ""
+	if !q.reads() {
+		or = " or with a single unnamed json/jsonb parameter"
+	}
+	e := refusal(404, "PGRST202", "Could not find the function %s in the schema cache", what).
+		with("Searched for the function %s%s, but no matches were found in the schema cache.", searched, or)
+	if near := db.nearestFunction(q, names, list); near != "" {
+		e.Hint = "Perhaps you meant to call the function " + near
+	}
+	return e
+}
+
+// argumentValues makes values of the arguments that are given, and of defaults.
+func (tx *txn) argumentValues(f *function, given map[string]*jsonNode, raw *jsonNode) ([]value, *Error) {
+	values := make([]value, len(f.args))
+	if len(f.args) == 1 && f.args[0].name == "" {
+		v, err := jsonToValue(f.args[0].typ, raw, tx.locale())
+		return []value{v}, err
+	}
+	for i, a := range f.args {
+		n := given[a.name]
+		var err *Error
+		switch {
+		case n == nil && a.value != nil:
+			values[i], err = a.value.eval(&env{tx: tx})
+		case n != nil && a.variadic && n.form == jsonString && !strings.HasPrefix(n.text, "{"):
+			values[i], err = jsonToValue(a.typ, &jsonNode{form: jsonArray, items: []*jsonNode{n}}, tx.locale())
+		default:
+			values[i], err = jsonToValue(a.typ, n, tx.locale())
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return values, nil
+}
