@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/streamconn/streamconn/supabase/database"
 )
@@ -75,6 +76,28 @@ func nameCases() []Case {
 			got, err := database.All[object](c.Context(), k.all().Order("n").Select("x:j->a->b->1", "y:j->>1", "j->number"))
 			must(c, err)
 			want(c, "columns", got, []object{{"x": "two", "y": nil, "number": 7.0}, {"x": nil, "y": "second", "number": nil}})
+		}},
+		{Name: "rest/names/keys of JSON in quotes", Run: func(c *C) {
+			k := emptyKinds(c)
+			keys := object{}
+			for i, text := range hostile() {
+				keys[text] = fmt.Sprint("value ", i)
+			}
+			k.insert([]object{k.row(0, object{"j": keys}), k.row(1, object{"j": object{"a": "value"}})})
+			for text, v := range keys {
+				path := "j->>" + database.Ident(text)
+				if text == "" {
+					want(c, "no key is refused", k.all().Eq(path, v).Err() != nil, true)
+					continue
+				}
+				wantNs(k, text, k.all().Eq(path, v), only(0))
+				wantNs(k, "in a tree "+text, k.all().Or(database.Eq(path, v), database.Lt("n", 0)), only(0))
+				got, err := database.All[struct{ X *string }](c.Context(), k.all().Select("x:"+path).Order(path, database.NullsFirst))
+				must(c, err)
+				if len(got) != 2 || got[0].X != nil || got[1].X == nil || *got[1].X != v {
+					c.Errorf("%q: selected %+v, want none and %v", text, got, v)
+				}
+			}
 		}},
 		{Name: "rest/names/columns that are not there", Run: func(c *C) {
 			for _, name := range []string{"nosuch", `id" or "1`, "id;drop", "id--", "x y"} {

@@ -26,6 +26,11 @@ func rpcCases() []Case {
 				want(c, "all", all, []int{3})
 			}
 		}},
+		{Name: "rest/rpc/a body of SQL", Needs: []Feature{SQLFunctions}, Run: func(c *C) {
+			got, err := database.One[int](c.Context(), c.Anon().RPC("by_sql", object{"a": 1}).Get())
+			must(c, err)
+			want(c, "value", got, 4)
+		}},
 		{Name: "rest/rpc/texts", Run: func(c *C) {
 			for _, text := range hostile() {
 				got, err := database.One[string](c.Context(), c.Anon().RPC("echo", object{"value": text}))

@@ -95,6 +95,8 @@ create function public.nothing() returns text language sql immutable as $$ selec
 create function public.touch_author(author_name text) returns public.authors language sql as $$ insert into public.authors (name) values (author_name) on conflict (name) do update set name = excluded.name returning * $$;
 create function public.twice(a int) returns int language sql immutable as $$ select a * 2 $$;
 create function public.twice(a text) returns text language sql immutable as $$ select a || a $$;
+-- One that no project under test has a twin of.
+create function public.by_sql(a int) returns int language sql stable as $$ select (select count(*)::int from public.authors where id < 100) + a $$;
 
 -- Another schema, which the server is to expose behind public.
 create schema library;

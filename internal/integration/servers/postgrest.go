@@ -5,7 +5,6 @@ package servers
 import (
 	"context"
 	"crypto/rand"
-	"database/sql"
 	"errors"
 	"fmt"
 	"maps"
@@ -16,9 +15,9 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -47,7 +46,10 @@ type PostgRESTOptions struct {
 	Settings map[string]string // lines of its configuration, each value as it is written there
 }
 
-// The roles belong to the whole Postgres, which several databases share.
+// The roles belong to the whole Postgres, which several databases share: they are made one project
+// after the other.
+var making sync.Mutex
+
 const projectRoles = `
 do $$
 declare r text;
@@ -102,25 +104,16 @@ func StartPostgREST(t testing.TB, o PostgRESTOptions) *PostgREST {
 // prepare makes the database that of a project.
 func (p *PostgREST) prepare(t testing.TB, more []string) error {
 	db := p.Database.Admin(t)
-	conn, err := db.Conn(t.Context())
+	making.Lock()
+	_, err := db.ExecContext(t.Context(), projectRoles)
+	making.Unlock()
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
-	// Tests that run at the same time make the same roles.
-	const lock, unlock = `select pg_advisory_lock(7361)`, `select pg_advisory_unlock(7361)`
-	for _, text := range slices.Concat([]string{lock, projectRoles, unlock, projectSchema}, more) {
-		if err := run(t, conn, text); err != nil {
-			return err
+	for _, text := range append([]string{projectSchema}, more...) {
+		if _, err := db.ExecContext(t.Context(), text); err != nil {
+			return fmt.Errorf("%w in %.100s", err, text)
 		}
-	}
-	return nil
-}
-
-func run(t testing.TB, conn *sql.Conn, text string) error {
-	t.Helper()
-	if _, err := conn.ExecContext(t.Context(), text); err != nil {
-		return fmt.Errorf("%w in %.100s", err, text)
 	}
 	return nil
 }
