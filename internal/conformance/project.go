@@ -76,6 +76,9 @@ type Project struct {
 	// life below zero are what they say. Nil: users are made and signed in by the auth service.
 	Token func(sub, role string, life time.Duration) string
 
+	// Pass lets time pass for the project; nil: the cases wait, half a minute in all.
+	Pass func(d time.Duration)
+
 	// Services are those that the project has; nil: all.
 	Services []Service
 

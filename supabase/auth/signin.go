@@ -100,7 +100,7 @@ func (c *Client) Refresh(ctx context.Context, refreshToken string) (*Session, er
 // again tells whether a refresh that failed so may succeed soon.
 func again(err error) bool {
 	e, ok := errors.AsType[*Error](err)
-	return ok && (e.Transient() || e.Status >= 500)
+	return ok && (e.Transient() || e.Status >= 500 && e.Status != http.StatusNotImplemented)
 }
 
 func withDefaults(r Retry) Retry {
