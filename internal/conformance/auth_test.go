@@ -22,7 +22,6 @@ func TestAuthCases(t *testing.T) {
 			Run(t, Project{
 				URL: srv.URL, AnonKey: srv.AnonKey, ServiceKey: srv.ServiceKey, HTTPClient: srv.HTTPClient(),
 				Services: []Service{Auth}, Pass: srv.Advance,
-				Unsupported: map[Feature]Absence{AuditLog: NotImplemented},
 			})
 		})
 	}
