@@ -45,6 +45,7 @@ type succession struct {
 	since time.Time
 	place *list.Element
 
+	self    *held  // the session, if it came from a renewal here
 	next    *held  // what followed
 	nextKey digest // of its refresh token
 	flight  *renewal
@@ -118,6 +119,9 @@ var errNotYet = errors.New("the session is still being renewed")
 func (r *renewals) newest(h *held) (*held, *succession) {
 	key := digestOf(h.session.RefreshToken())
 	s := r.known[key]
+	if s != nil && s.self != nil {
+		h = s.self // its time is known better
+	}
 	for s != nil && s.next != nil {
 		h = s.next
 		if s.nextKey == key { // the server gives no new refresh tokens
@@ -126,14 +130,15 @@ func (r *renewals) newest(h *held) (*held, *succession) {
 		key = s.nextKey
 		s = r.known[key]
 	}
-	if s == nil {
-		s = r.remember(key)
-	}
-	return h, s
+	return h, r.entry(key)
 }
 
-// remember makes an entry, and forgets those that are too old or too many.
-func (r *renewals) remember(key digest) *succession {
+// entry gives what is known of a session. It makes an entry if there is none, and forgets those that
+// are too old or too many.
+func (r *renewals) entry(key digest) *succession {
+	if s := r.known[key]; s != nil {
+		return s
+	}
 	now := time.Now()
 	for e := r.order.Front(); e != nil; {
 		old, next := e.Value.(*succession), e.Next()
@@ -209,6 +214,7 @@ func (r *renewals) land(s *succession, from *Session, f *renewal, next *Session,
 	case err == nil:
 		f.next = heldSince(next, now)
 		s.next, s.nextKey = f.next, digestOf(next.RefreshToken())
+		r.entry(s.nextKey).self = f.next
 		s.failed, s.until, s.pause = nil, time.Time{}, 0
 	case dead:
 		f.err, s.over = err, err
@@ -232,10 +238,7 @@ func (r *renewals) end(session *Session) {
 	defer r.mu.Unlock()
 	key := digestOf(session.RefreshToken())
 	for {
-		s := r.known[key]
-		if s == nil {
-			s = r.remember(key)
-		}
+		s := r.entry(key)
 		s.over = errSignedOut
 		if s.next == nil || s.nextKey == key {
 			s.next = nil

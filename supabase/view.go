@@ -77,6 +77,10 @@ func (c *Conn) asUser(u *user) *Conn {
 // never is the end of a token that does not say when it ends.
 var never = time.Unix(1<<40, 0)
 
+// clocksDiffer is how far the clock of a server may be behind ours. A lifetime by which a token would
+// live for longer than that past its end is none: it was not counted from when the token was given.
+const clocksDiffer = 5 * time.Minute
+
 // renewBefore is how long before its end a session is renewed.
 const renewBefore = 90 * time.Second
 
@@ -91,7 +95,7 @@ type held struct {
 // heldSince says until when a session is good that the server gave at the given time, or that came
 // from elsewhere (the zero time). For one that it just gave, the token's own lifetime counts, and not
 // what the clocks of two machines say: neither is a token used that has ended there, nor one renewed
-// again and again that is fresh. What lives for less than three minutes is renewed at half of it. Without
+// again and again that is fresh; what lives for less than three minutes is renewed at half of it. Without
 // a refresh token, it is good to its end.
 func heldSince(s *Session, got time.Time) *held {
 	h := &held{session: s, token: s.AccessToken(), expires: s.ExpiresAt}
@@ -100,10 +104,11 @@ func heldSince(s *Session, got time.Time) *held {
 		before = 0
 	}
 	if !got.IsZero() {
-		life := s.Lifetime()
-		if life == 0 {
-			life = max(s.ExpiresAt.Sub(got), time.Minute)
+		life := s.ExpiresAt.Sub(got)
+		if own := s.Lifetime(); own > 0 && own-life < clocksDiffer {
+			life = own
 		}
+		life = max(life, time.Minute/2)
 		h.expires = got.Add(life)
 		before = min(before, life/2)
 	}
