@@ -14,6 +14,7 @@ require (
 	github.com/streamconn/streamconn v0.0.0
 	github.com/streamconn/streamconn/internal/integration v0.0.0
 	github.com/supabase-community/postgrest-go v0.0.11
+	github.com/supabase-community/storage-go v0.8.1
 	golang.org/x/sync v0.25.0
 	gorm.io/gorm v1.31.2
 	modernc.org/sqlite v1.60.1
@@ -44,6 +45,8 @@ require (
 	github.com/prometheus/procfs v0.19.2 // indirect
 	github.com/redis/go-redis/v9 v9.0.0-rc.4 // indirect
 	github.com/remyoudompheng/bigfft v0.0.0-20230129092748-24d4a6f8daec // indirect
+	github.com/supabase-community/gotrue-go v1.2.0 // indirect
+	github.com/tomnomnom/linkheader v0.0.0-20180905144013-02ca5825eb80 // indirect
 	github.com/vmihailenco/go-tinylfu v0.2.2 // indirect
 	github.com/vmihailenco/msgpack/v5 v5.4.1 // indirect
 	github.com/vmihailenco/tagparser/v2 v2.0.0 // indirect

@@ -34,7 +34,7 @@ func Tables(h Host) []Table {
 	tables := []Table{
 		hits(), arguments(), copies(),
 		missesReady(), missesSQLite(), missesPostgres(h),
-		restReads(), restChains(),
+		restReads(), restHits(), restChains(), uploads(), downloads(),
 		entries(), streams(), goroutines(),
 	}
 	if h.Python != "" {

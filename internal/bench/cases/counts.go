@@ -39,7 +39,7 @@ type Promise struct {
 // Counts counts everything; in short form it is quick.
 func Counts(tb testing.TB, short bool) []Figures {
 	tb.Helper()
-	return []Figures{stampedes(tb, short), twoProcs(tb, short), memory(tb, short), streamed(tb, short)}
+	return []Figures{stampedes(tb, short), twoProcs(tb, short), memory(tb, short), streamed(tb, short), transfers(tb, short)}
 }
 
 type (
@@ -307,6 +307,10 @@ func memory(tb testing.TB, short bool) Figures {
 func live() int64 {
 	runtime.GC()
 	runtime.GC()
+	return inUse()
+}
+
+func inUse() int64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc)

@@ -13,7 +13,10 @@ import (
 
 	"github.com/supabase-community/postgrest-go"
 
+	"github.com/streamconn/streamconn/connection"
 	"github.com/streamconn/streamconn/internal/bench/measure"
+	"github.com/streamconn/streamconn/sqlconn"
+	"github.com/streamconn/streamconn/supabase"
 	"github.com/streamconn/streamconn/supabase/database"
 )
 
@@ -24,6 +27,8 @@ const (
 	httpHand = "`net/http` and `encoding/json` by hand"
 	theirs   = "postgrest-go"
 	viaTable = "**ours**, `database.All`"
+	viaConn  = "**ours**, `supabase.Query`, uncached"
+	viaCache = "**ours**, `supabase.Query`, cached"
 )
 
 // Project serves the tables of a project: owners, as many as the query's limit says. It is in this
@@ -108,6 +113,15 @@ func restSides(tb testing.TB, n int) []measure.Side {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(db.Close)
+	sb := project(tb, strings.TrimSuffix(base, "/rest/v1"))
+	uncached := sb.WithTTL(0)
+	read := func(c *supabase.Conn) error {
+		all, err := supabase.Query[Owner](ctx, c.Table("owners").Select("*").Limit(n))
+		if err != nil {
+			return err
+		}
+		return wantRows(len(all), n)
+	}
 	var budget measure.Budget
 	if n <= 100 {
 		budget.Times = 1.1
@@ -121,6 +135,11 @@ func restSides(tb testing.TB, n int) []measure.Side {
 			}
 			return wantRows(len(all), n)
 		}},
+		{Name: viaConn, Ours: true, Budget: budget, Do: func(int) error { return read(uncached) }},
+		{Name: viaCache, Ours: true, Budget: budget, Do: func(int) error {
+			connection.Clear(sb)
+			return read(sb)
+		}},
 		{Name: theirs, Do: func(int) error {
 			var all []Owner
 			if _, err := community.From("owners").Select("*", "", false).Limit(n, "").ExecuteTo(&all); err != nil {
@@ -128,6 +147,48 @@ func restSides(tb testing.TB, n int) []measure.Side {
 			}
 			return wantRows(len(all), n)
 		}},
+	}
+}
+
+// project opens a connection to the server, which ends with tb.
+func project(tb testing.TB, url string) *supabase.Conn {
+	tb.Helper()
+	sb, err := supabase.Open(context.Background(), "project", supabase.WithURL(url), supabase.WithKey(Key), supabase.WithHTTPClient(transport(tb)),
+		connection.In(world()), connection.WithCache(newCache(tb, 256<<20)), connection.WithDefaultTTL(ttl))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = sb.Close() })
+	return sb
+}
+
+// restHits is a read of Supabase that is in the cache.
+func restHits() Table {
+	const sqlHit = "**ours**, `sqlconn.Query`, no arguments, shared"
+	return Table{
+		ID: "resthit", Title: "A read of Supabase that is in the cache",
+		Text: "Ten rows, shared.",
+		Cases: []measure.Case{{Name: "10 rows, 1 proc", Procs: 1, Prepare: func(tb testing.TB) []measure.Side {
+			tb.Helper()
+			ctx := context.Background()
+			sb := project(tb, Project(tb)).WithShared()
+			kept := sb.Table("owners").Select("*").Limit(10)
+			conn := open(tb, "sqlite://", connection.WithDefaultTTL(ttl)).WithShared()
+			fillSQL(tb, conn, 10)
+			text := selectOwners(10)
+			return []measure.Side{
+				bareHit(tb, keysOf(1)),
+				{Name: sqlHit, Ours: true, Do: func(int) error { _, err := sqlconn.Query[Owner](ctx, conn, text); return err }},
+				{Name: "**ours**, `supabase.Query` of a kept query", Ours: true, Against: sqlHit, Budget: measure.Budget{Times: 1.5}, Do: func(int) error {
+					_, err := supabase.Query[Owner](ctx, kept)
+					return err
+				}},
+				{Name: "**ours**, `supabase.Query` of a query that is built each time", Ours: true, Against: sqlHit, Do: func(int) error {
+					_, err := supabase.Query[Owner](ctx, sb.Table("owners").Select("*").Limit(10))
+					return err
+				}},
+			}
+		}}},
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 	"github.com/streamconn/streamconn/connection"
 	"github.com/streamconn/streamconn/internal/bench/measure"
 	"github.com/streamconn/streamconn/sqlconn"
-	"github.com/streamconn/streamconn/supabase/database"
+	"github.com/streamconn/streamconn/supabase"
 )
 
 // python is a process with Streamlit, which does what a line of JSON says, and answers with how long
@@ -122,11 +122,7 @@ func streamlitSides(tb testing.TB, h Host, n, threads int) []measure.Side {
 	conn := open(tb, "sqlite:///"+file, connection.WithCache(newCache(tb, 256<<20)), connection.WithDefaultTTL(ttl))
 	fillSQL(tb, conn, n)
 	url := Project(tb)
-	db, err := database.New(url+"/rest/v1", database.WithKey(Key), database.WithHTTPClient(transport(tb)))
-	if err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(db.Close)
+	sb := project(tb, url)
 	p := startPython(tb, h, order{Op: "setup", SQLite: file, URL: url, Key: Key})
 
 	text, uncached := selectOwners(n), conn.WithTTL(0)
@@ -152,12 +148,16 @@ func streamlitSides(tb testing.TB, h Host, n, threads int) []measure.Side {
 		"Streamlit, `st.connection`", "connection")
 	pair("**ours**, `sqlconn.Query`, a hit", query(conn), "Streamlit, `conn.query`, a hit", "query_hit")
 	pair("**ours**, `sqlconn.Query`, a miss", query(uncached), "Streamlit, `conn.query`, a miss", "query_miss")
-	pair("**ours**, `database.All`, a miss", func(int) error {
-		all, err := database.All[Owner](ctx, db.Table("owners").Select("*").Limit(n))
-		if err != nil {
-			return err
+	table := func(c *supabase.Conn) func(int) error {
+		return func(int) error {
+			all, err := supabase.Query[Owner](ctx, c.Table("owners").Select("*").Limit(n))
+			if err != nil {
+				return err
+			}
+			return wantRows(len(all), n)
 		}
-		return wantRows(len(all), n)
-	}, "st-supabase-connection, `execute_query`, a miss", "execute_miss")
+	}
+	pair("**ours**, `supabase.Query`, a hit", table(sb), "st-supabase-connection, `execute_query`, a hit", "execute_hit")
+	pair("**ours**, `supabase.Query`, a miss", table(sb.WithTTL(0)), "st-supabase-connection, `execute_query`, a miss", "execute_miss")
 	return sides
 }
