@@ -50,6 +50,11 @@ func unsupported(feature string) *Error {
 		hinted("run this against a real project, or leave the feature out of the test")
 }
 
+// withoutBody refuses a function that only the schema knows.
+func withoutBody(f *function) *Error {
+	return unsupported("sql functions").with("%s has a body in SQL: give a Go function of this name", f.signature())
+}
+
 // invalidText is a text that is no value of a type.
 func invalidText(t *typ, text string) *Error {
 	return fault("22P02", "invalid input syntax for type %s: \"%s\"", t, text)

@@ -291,9 +291,9 @@ func (q *request) accept(header string) *Error {
 			}
 			m.kind = "openapi"
 		case "application/geo+json":
-			return unsupported("GeoJSON")
+			return unsupported("geojson")
 		case "application/vnd.pgrst.plan", "application/vnd.pgrst.plan+json", "application/vnd.pgrst.plan+text":
-			return unsupported("plans (explain)")
+			return unsupported("plans")
 		default:
 			continue
 		}

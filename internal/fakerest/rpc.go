@@ -31,7 +31,7 @@ func (s *Server) callFunction(tx *txn, q *request) (*answer, *Error) {
 		return nil, err
 	}
 	if f.impl == nil {
-		return nil, unsupported("SQL-bodied function " + f.name + " (give a Go function of this name)")
+		return nil, withoutBody(f)
 	}
 	var rows [][]value
 	if err := tx.statement(func() *Error { return nil }); err != nil {

@@ -34,7 +34,7 @@ func searchConfigOf(name string) (searchConfig, *Error) {
 	case "simple":
 		return searchConfig{}, nil
 	}
-	return searchConfig{}, unsupported("full-text configuration " + name)
+	return searchConfig{}, unsupported("text search configurations (" + name + ")")
 }
 
 // lexeme is the word as it is searched for; "" for one that is left out.

@@ -290,6 +290,9 @@ func refused(e *Error, anonymous bool) *answer {
 	optional("hint", e.Hint)
 	b = append(append(b, `,"message":`...), appendJSONString(nil, e.Message)...)
 	a.typed("application/json", append(b, '}'))
+	if a.status == http.StatusNotImplemented { // a HEAD has no body
+		a.header.Set("Proxy-Status", "fakerest; error="+strconv.Quote(e.Message))
+	}
 	if a.status == http.StatusUnauthorized {
 		a.header.Set("WWW-Authenticate", "Bearer")
 		if e.Code == "PGRST301" {

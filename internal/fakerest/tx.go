@@ -455,7 +455,7 @@ func fromGo(t *typ, v any, loc locale) (value, *Error) {
 // result: of one column, unless it returns rows.
 func (tx *txn) invoke(f *function, values []value) ([][]value, *Error) {
 	if f.impl == nil {
-		return nil, unsupported("SQL-bodied function " + f.name + " (give a Go function of this name)")
+		return nil, withoutBody(f)
 	}
 	if !tx.db.mayExecute(tx.role, f) {
 		return nil, fault("42501", "permission denied for function %s", f.name)

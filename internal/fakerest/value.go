@@ -95,7 +95,7 @@ func parseValue(t *typ, s string, loc locale) (value, *Error) {
 	case kindRange:
 		return fails(parseRange(s, t, loc))
 	case kindTsvector:
-		return nil, unsupported("full-text: a tsvector given as text")
+		return nil, unsupported("a tsvector given as text")
 	case kindTsquery:
 		return fails(parseTsquery(s, ""))
 	}
