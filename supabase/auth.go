@@ -3,6 +3,7 @@ package supabase
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/streamconn/streamconn/connection"
 	"github.com/streamconn/streamconn/internal/rest"
@@ -55,18 +56,47 @@ func (p *project) signedOut(c *Conn, ended bool) {
 	}
 	p.forgetUserOf(id.session)
 	if ended {
-		p.renewals.end(id.session)
+		p.renewals.end(id.held)
 		p.signOuts.add(id.token, id.expires)
 	}
 }
 
-// forgetUserOf ends the cached sign-ins of a session's user; of all, if it does not say whose it is.
+// forgetUserOf ends the cached sign-ins of a session's user.
 func (p *project) forgetUserOf(s *Session) {
-	if s == nil || s.User == nil {
-		p.signIns.forgetUser("")
-		return
+	if id := s.UserID(); id != "" {
+		p.signIns.forgetUser(id)
 	}
-	p.signIns.forgetUser(s.User.ID)
+}
+
+// UpdateUser changes the view's user. A change of the password, also one whose outcome is unknown,
+// ends the user's cached sign-ins.
+func (a *Auth) UpdateUser(ctx context.Context, change auth.UserUpdate) (*auth.User, error) {
+	if u := a.conn.user; u != nil && change.Password != "" {
+		defer func() {
+			if id := u.now.Load(); id != nil {
+				a.conn.project.forgetUserOf(id.session)
+			}
+		}()
+	}
+	user, err := a.Client.UpdateUser(ctx, change)
+	return user, connection.Wrap(a.conn, "update user", err)
+}
+
+// Refresh gets the session that follows the one with this refresh token: by the connection's own
+// renewal, of which there is one for each refresh token, so that it never ends the session of a view
+// that renews at the same time. For one that was spent here, that is the newest that followed.
+func (a *Auth) Refresh(ctx context.Context, refreshToken string) (*Session, error) {
+	if refreshToken == "" {
+		return a.Client.Refresh(ctx, refreshToken) // which says what is wrong
+	}
+	h, err := a.conn.project.renewals.renew(ctx, &held{refresh: refreshToken})
+	if errors.Is(err, errSignedOut) {
+		err = fmt.Errorf("%w: the user has signed out", ErrSignInAgain)
+	}
+	if err != nil {
+		return nil, connection.Wrap(a.conn, "refresh", err)
+	}
+	return h.session.Clone(), nil
 }
 
 // sender sends through the client that a connection has at the moment.

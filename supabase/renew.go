@@ -71,20 +71,19 @@ func (r *renewals) renew(ctx context.Context, h *held) (*held, error) {
 	good := now.Before(h.expires)
 	r.mu.Lock()
 	newest, s := r.newest(h)
-	if newest != h && now.Before(newest.due) {
-		r.mu.Unlock()
-		return newest, nil
-	}
 	switch {
 	case s.over != nil:
 		r.mu.Unlock()
 		return nil, s.over
+	case newest != h && now.Before(newest.due):
+		r.mu.Unlock()
+		return newest, nil
 	case s.flight == nil && now.Before(s.until):
 		r.mu.Unlock()
 		return nil, s.failed
 	case s.flight == nil:
 		s.flight = &renewal{done: make(chan struct{}), stumble: make(chan struct{})}
-		go r.run(context.WithoutCancel(ctx), s, newest.session, s.flight)
+		go r.run(context.WithoutCancel(ctx), s, newest, s.flight)
 	}
 	f := s.flight
 	r.mu.Unlock()
@@ -117,7 +116,7 @@ var errNotYet = errors.New("the session is still being renewed")
 
 // newest follows what is known from h on, and gives the last session and its entry.
 func (r *renewals) newest(h *held) (*held, *succession) {
-	key := digestOf(h.session.RefreshToken())
+	key := digestOf(h.refresh)
 	s := r.known[key]
 	if s != nil && s.self != nil {
 		h = s.self // its time is known better
@@ -162,14 +161,14 @@ func (r *renewals) entry(key digest) *succession {
 
 // run is one renewal. It belongs to nobody's call: whoever began it may leave, and the spent
 // refresh token would be lost with the answer.
-func (r *renewals) run(ctx context.Context, s *succession, from *Session, f *renewal) {
+func (r *renewals) run(ctx context.Context, s *succession, from *held, f *renewal) {
 	ctx, stop := during(ctx, r.life, 3*renewFor)
 	defer stop()
 	var next *Session
 	var err error
 	began := time.Now()
 	for pause := firstRetry; ; pause *= 2 {
-		next, err = r.refresh(ctx, from.RefreshToken())
+		next, err = r.refresh(ctx, from.refresh)
 		if err == nil || errors.Is(err, auth.ErrSessionDead) || time.Since(began)+pause > renewFor {
 			break
 		}
@@ -203,7 +202,7 @@ func during(ctx, life context.Context, most time.Duration) (_ context.Context, s
 	}
 }
 
-func (r *renewals) land(s *succession, from *Session, f *renewal, next *Session, err error) {
+func (r *renewals) land(s *succession, from *held, f *renewal, next *Session, err error) {
 	now := time.Now()
 	r.mu.Lock()
 	s.flight = nil
@@ -213,7 +212,7 @@ func (r *renewals) land(s *succession, from *Session, f *renewal, next *Session,
 		f.err = s.over
 	case err == nil:
 		f.next = heldSince(next, now)
-		s.next, s.nextKey = f.next, digestOf(next.RefreshToken())
+		s.next, s.nextKey = f.next, digestOf(f.next.refresh)
 		r.entry(s.nextKey).self = f.next
 		s.failed, s.until, s.pause = nil, time.Time{}, 0
 	case dead:
@@ -225,18 +224,18 @@ func (r *renewals) land(s *succession, from *Session, f *renewal, next *Session,
 	r.mu.Unlock()
 	close(f.done)
 	if dead && r.dead != nil {
-		r.dead(from)
+		r.dead(from.session)
 	}
 }
 
 // end makes the session, and what followed it, one that nothing follows: its user has signed out.
-func (r *renewals) end(session *Session) {
-	if session.RefreshToken() == "" {
+func (r *renewals) end(h *held) {
+	if h.refresh == "" {
 		return
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	key := digestOf(session.RefreshToken())
+	key := digestOf(h.refresh)
 	for {
 		s := r.entry(key)
 		s.over = errSignedOut

@@ -386,3 +386,86 @@ func TestReadsOfAUserEndWithTheToken(t *testing.T) {
 		}
 	})
 }
+
+func TestRefreshByHandGoesWithTheViews(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		i := new(issuer)
+		srv := todosOf(i, func(r *request) (int, string) {
+			<-time.After(time.Second)
+			return i.token(r)
+		})
+		sb := open(t, srv)
+		s := i.session(t, "ann")
+		v := sb.As(s)
+		elapse(time.Hour - time.Minute)
+		var wg sync.WaitGroup
+		var by *supabase.Session
+		wg.Go(func() { wantOwner(t, v, "ann") })
+		wg.Go(func() {
+			var err error
+			if by, err = sb.Auth().Refresh(t.Context(), s.RefreshToken()); err != nil {
+				t.Error(err)
+			}
+		})
+		wg.Wait()
+		if n := srv.count(tokenPath); n != 1 {
+			t.Errorf("a view and a refresh by hand made %d requests", n)
+		}
+		again, err := sb.Auth().Refresh(t.Context(), s.RefreshToken())
+		if err != nil || again.AccessToken() != by.AccessToken() {
+			t.Errorf("a spent refresh token gave %v, %v; want what followed it", again, err)
+		}
+		if _, err := sb.Auth().Refresh(t.Context(), "planted-unknown"); !errors.Is(err, auth.ErrSessionDead) || strings.Contains(err.Error(), "planted") {
+			t.Errorf("an unknown refresh token: %v", err)
+		}
+		if _, err := sb.Auth().Refresh(t.Context(), ""); err == nil {
+			t.Error("no refresh token gave a session")
+		}
+		if err := v.Auth().SignOut(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if _, err := sb.Auth().Refresh(t.Context(), by.RefreshToken()); !errors.Is(err, supabase.ErrSignInAgain) {
+			t.Errorf("after the sign-out: %v", err)
+		}
+	})
+}
+
+func TestChangedPasswordEndsCachedSignIns(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		i := new(issuer)
+		srv := todosOf(i, i.token)
+		answer := srv.answer
+		srv.answer = func(r *request) (int, string) {
+			if r.Path == "/auth/v1/user" {
+				return 200, `{"id":"ann"}`
+			}
+			return answer(r)
+		}
+		sb := open(t, srv)
+		signIn := func(user string) *supabase.Session {
+			t.Helper()
+			s, err := sb.CachedSignInWithPassword(t.Context(), supabase.Credentials{Email: user + "@example.com", Password: "right-" + user})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return s
+		}
+		s := signIn("ann")
+		signIn("bob")
+		change := func(with auth.UserUpdate, want int) {
+			t.Helper()
+			if _, err := sb.As(s).Auth().UpdateUser(t.Context(), with); err != nil {
+				t.Fatal(err)
+			}
+			signIn("ann")
+			signIn("bob")
+			if n := srv.count(tokenPath); n != want {
+				t.Errorf("%d sign-ins, want %d", n, want)
+			}
+		}
+		change(auth.UserUpdate{Data: map[string]any{"name": "Ann"}}, 2)
+		change(auth.UserUpdate{Password: "another"}, 3)
+	})
+}

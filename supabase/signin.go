@@ -122,9 +122,7 @@ func (s *signIns) run(ctx context.Context, in *signIn, by Credentials) {
 		if session.ExpiresAt.Before(in.ends) {
 			in.ends = session.ExpiresAt
 		}
-		if session.User != nil {
-			in.userID = session.User.ID
-		}
+		in.userID = session.UserID()
 	}
 	close(in.done)
 }
@@ -146,7 +144,7 @@ func (s *signIns) forgetUser(id string) {
 		in, next := e.Value.(*signIn), e.Next()
 		select {
 		case <-in.done:
-			if in.userID == id || in.userID == "" || id == "" {
+			if in.userID == id || in.userID == "" {
 				s.forget(in)
 			}
 		default:

@@ -88,6 +88,7 @@ const renewBefore = 90 * time.Second
 type held struct {
 	session *Session // nil: a bare token
 	token   string   // the access token
+	refresh string   // the refresh token; empty: there is none
 	due     time.Time
 	expires time.Time
 }
@@ -98,9 +99,9 @@ type held struct {
 // again and again that is fresh; what lives for less than three minutes is renewed at half of it. Without
 // a refresh token, it is good to its end.
 func heldSince(s *Session, got time.Time) *held {
-	h := &held{session: s, token: s.AccessToken(), expires: s.ExpiresAt}
+	h := &held{session: s, token: s.AccessToken(), refresh: s.RefreshToken(), expires: s.ExpiresAt}
 	before := renewBefore
-	if s.RefreshToken() == "" {
+	if h.refresh == "" {
 		before = 0
 	}
 	if !got.IsZero() {
@@ -192,7 +193,7 @@ func (u *user) identity(ctx context.Context) (*identity, error) {
 	if time.Now().Before(id.due) {
 		return id, nil
 	}
-	if id.session.RefreshToken() == "" {
+	if id.refresh == "" {
 		return nil, fmt.Errorf("%w: the access token has expired", ErrSignInAgain)
 	}
 	next, err := u.project.renewals.renew(ctx, id.held)

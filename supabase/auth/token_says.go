@@ -22,3 +22,25 @@ func (s *Session) Lifetime() time.Duration {
 	}
 	return max(c.Exp.time().Sub(c.Iat.time()), 0)
 }
+
+// UserID is the user's id: that of User, else the sub that the access token names, which is not
+// verified here. It is empty if neither says.
+func (s *Session) UserID() string {
+	if s == nil {
+		return ""
+	}
+	if s.User != nil && s.User.ID != "" {
+		return s.User.ID
+	}
+	t, err := parseJWT(s.AccessToken())
+	if err != nil {
+		return ""
+	}
+	var c struct {
+		Sub string `json:"sub"`
+	}
+	if json.Unmarshal(t.claims, &c) != nil {
+		return ""
+	}
+	return c.Sub
+}

@@ -32,3 +32,24 @@ func TestLifetimeIsWhatTheTokenSays(t *testing.T) {
 		t.Errorf("no session lives for %v", got)
 	}
 }
+
+func TestUserIDIsTheUsersOrTheTokens(t *testing.T) {
+	t.Parallel()
+	token := "eyJhbGciOiJIUzI1NiJ9." + base64.RawURLEncoding.EncodeToString([]byte(`{"sub":"ann","exp":4600}`)) + ".AAAA"
+	s, err := auth.NewSession(token, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := s.UserID(); got != "ann" {
+		t.Errorf("by the token it is %q", got)
+	}
+	s.User = &auth.User{ID: "bob"}
+	if got := s.UserID(); got != "bob" {
+		t.Errorf("by the user it is %q", got)
+	}
+	for _, none := range []*auth.Session{nil, new(auth.Session)} {
+		if got := none.UserID(); got != "" {
+			t.Errorf("of no session it is %q", got)
+		}
+	}
+}
