@@ -7,6 +7,8 @@
 //     the project or as one of its users, cached; sign-ins; functions.
 //   - [github.com/streamconn/streamconn/connection]: what a connection is; kinds of your own,
 //     parameters and their precedence, sharing, Reset, cached reads.
+//   - github.com/streamconn/streamconn/cache/rediscache, a module of its own: what several processes have
+//     read, shared through Redis.
 //   - [github.com/streamconn/streamconn/connection/conntest]: the conformance suite for kinds of your own.
 //   - [github.com/streamconn/streamconn/secrets]: the secrets.toml of Streamlit, mounted folders,
 //     values that do not print themselves, and Watch.

@@ -11,6 +11,7 @@ import (
 type flight struct {
 	key  key
 	sum  uint64 // of the epochs, before the load
+	own  uint64 // of those that a second tier does not know
 	done chan struct{}
 
 	waiting int         // guarded by the shard's lock
@@ -66,6 +67,9 @@ func (f *flights) join(k *key, recheck func() (*entry, verdict)) (_ *flight, lea
 		sh.loads = make(map[uint64]*flight)
 	}
 	fl := &flight{key: k.own(), sum: sum, done: make(chan struct{})}
+	if k.scope.tier != nil {
+		fl.own = k.scope.ownSum()
+	}
 	sh.loads[k.hash] = fl // in the place of an outdated one, if there is one: nobody shall join that
 	return fl, true, nil, miss
 }

@@ -18,6 +18,7 @@ type Scope struct {
 	counters *Counters
 	closed   atomic.Bool
 	tier     *TierScope // nil: there is none behind it
+	own      int        // how many of the epochs are not the tier's
 }
 
 // Scope gives the scope of an id. Scopes of one id share their results, and must be made with the
@@ -45,6 +46,15 @@ func (s *Scope) Close() error {
 func (s *Scope) sum() uint64 {
 	n := s.cache.epoch.n.Load()
 	for _, e := range s.epochs {
+		n += e.n.Load()
+	}
+	return n
+}
+
+// ownSum is the sum of the epochs that the second tier knows nothing of.
+func (s *Scope) ownSum() uint64 {
+	n := s.cache.epoch.n.Load()
+	for _, e := range s.epochs[:s.own] {
 		n += e.n.Load()
 	}
 	return n

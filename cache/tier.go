@@ -105,7 +105,7 @@ func (c *Cache) TieredScope(id string, counters *Counters, tier TierScope, epoch
 		all = append(all, tier.Tier.Epoch(mark))
 	}
 	s := c.Scope(id, counters, all...)
-	s.tier = &tier
+	s.tier, s.own = &tier, len(epochs)
 	return s
 }
 
@@ -175,7 +175,8 @@ func (s *Scope) endTurn(ctx context.Context, turn TierTurn, fl *flight, p *Polic
 	defer turn.End()
 	switch fl.after {
 	case tierStores:
-		if !fl.dropped.Load() && fl.sum == s.sum() {
+		// If one of the tier's epochs has ended, the turn knows an older one: nobody finds what it stores then.
+		if !fl.dropped.Load() && fl.own == s.ownSum() {
 			turn.Store(ctx, value, p.ttl(), p.Expires)
 		}
 	case tierDrops:

@@ -149,7 +149,7 @@ func (t *memoryTier) open() int {
 // process is a cache with a scope in front of a tier.
 func (t *memoryTier) process(tb testing.TB) *Scope {
 	tb.Helper()
-	return open(tb, Config{}).TieredScope("scope", nil, TierScope{Tier: t, Mark: "reads", Epochs: []string{"writes"}})
+	return open(tb, Config{}).TieredScope("scope", nil, TierScope{Tier: t, Mark: "reads", Epochs: []string{"writes"}}, new(Epoch))
 }
 
 func TestProcessesFindWhatOthersHaveLoaded(t *testing.T) {
@@ -185,24 +185,26 @@ func TestLoadUnderWayWhenItsEpochEndsIsNotShared(t *testing.T) {
 	shared := newStore()
 	ta, tb := shared.tier(), shared.tier()
 	a, b := ta.process(t), tb.process(t)
-	get(t, a, "k", forever, func(context.Context) (int, error) {
+	during := func(end func()) int {
+		t.Helper()
+		stores := ta.stores
+		get(t, a, "k", forever, func(context.Context) (int, error) {
+			end()
+			return 1, nil
+		})
+		equal(t, "the value", get(t, b, "k", forever, value(2)), 2)
 		tb.End("writes")
-		return 1, nil
-	})
-	equal(t, "what was stored", ta.stores, 0)
-	equal(t, "the value", get(t, b, "k", forever, value(2)), 2)
-	get(t, a, "dropped", forever, func(context.Context) (int, error) {
-		a.cache.Drop(func(i Info) bool { return i.Text == "dropped" })
-		return 1, nil
-	})
-	equal(t, "what was stored after Drop", ta.stores, 0)
-	// One that has not heard of the end yet cannot store either: the turn knows the epochs of before.
+		return ta.stores - stores
+	}
+	// Whether it is stored or not, the turn knows the epochs of before.
+	during(func() { tb.End("writes") })
 	ta.blind = true
-	get(t, a, "k2", forever, func(context.Context) (int, error) {
-		tb.End("writes")
-		return 1, nil
-	})
-	equal(t, "the value", get(t, b, "k2", forever, value(2)), 2)
+	during(func() { tb.End("writes") })
+	ta.blind = false
+	// Of these, only this process knows.
+	equal(t, "what was stored after Drop", during(func() { a.cache.Drop(func(i Info) bool { return i.Text == "k" }) }), 0)
+	equal(t, "what was stored after Clear", during(func() { a.cache.Clear() }), 0)
+	equal(t, "what was stored after Bump", during(func() { a.epochs[0].Bump() }), 0)
 }
 
 func TestAnswerThatDeniesEndsWhatIsInTheTier(t *testing.T) {
