@@ -14,6 +14,8 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"math/big"
 	"slices"
 	"strings"
@@ -52,6 +54,9 @@ type key struct {
 
 // New is a keyring that signs with HS256 until Rotate gives it a first key.
 func New(secret []byte) *Keyring { return &Keyring{secret: secret} }
+
+// Format shows no key.
+func (k *Keyring) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "fakejwt.Keyring") }
 
 // Rotate makes a new ES256 key, which signs from now on. Tokens of earlier keys stay valid.
 func (k *Keyring) Rotate(id string) error {

@@ -100,6 +100,9 @@ func (s *Server) receive(r *http.Request, who *who, in *incoming) (*object, erro
 	if err != nil {
 		return nil, err
 	}
+	if k.file == nil && size > 0 {
+		k.memory.Grow(int(size)) // which is within the limit
+	}
 	if err := k.fill(body, limit); err != nil {
 		k.abort()
 		return nil, err

@@ -30,7 +30,7 @@ const (
 	NoCut     Cut = iota
 	CutBefore     // before the service sees the request: nothing happened
 	CutAfter      // after the service has done its work: the answer is lost
-	CutHalf       // in the middle of the answer's body
+	CutHalf       // in the middle of the answer's body; if it has none, as CutAfter
 )
 
 // A Fault is what goes wrong with requests. The first fields say with which: those that are empty
@@ -56,7 +56,8 @@ type Fault struct {
 	Cut Cut
 	// Status answers with this status in place of the service, which sees nothing.
 	Status int
-	// RetryAfter goes with Status: the seconds that the header names, rounded up.
+	// RetryAfter goes with Status: the seconds that the header names, rounded up. Without it there
+	// is no such header, but for status 503 of the rest service, which says 0.
 	RetryAfter time.Duration
 	// Header and Body go with Status. An empty Body is an error as the service writes it.
 	Header http.Header
@@ -155,7 +156,7 @@ func (f *Fault) answer(w http.ResponseWriter, service Service) {
 	for name, values := range f.Header {
 		h[http.CanonicalHeaderKey(name)] = values
 	}
-	if f.RetryAfter > 0 {
+	if f.RetryAfter > 0 || service == Rest && f.Status == http.StatusServiceUnavailable {
 		h.Set("Retry-After", strconv.Itoa(int((f.RetryAfter+time.Second-1)/time.Second)))
 	}
 	body := f.Body
@@ -171,28 +172,52 @@ func (f *Fault) answer(w http.ResponseWriter, service Service) {
 	}
 }
 
-// errorBody is an error as a service writes it.
+// errorBody is an error as a service writes it: for those statuses that the services were seen to
+// answer with when their database is gone, what they said then.
 func errorBody(service Service, status int) string {
 	n, text := strconv.Itoa(status), http.StatusText(status)
 	switch service {
 	case Rest:
+		switch status {
+		case http.StatusServiceUnavailable:
+			return `{"code":"PGRST000","details":"connection to server failed: Connection refused","hint":null,"message":"Database connection error. Retrying the connection."}`
+		case http.StatusGatewayTimeout:
+			return `{"code":"PGRST003","details":null,"hint":null,"message":"Timed out acquiring connection from connection pool."}`
+		case http.StatusInternalServerError:
+			return `{"code":"57014","details":null,"hint":null,"message":"canceling statement due to statement timeout"}`
+		}
 		return `{"code":"` + n + `","details":null,"hint":null,"message":"` + text + `"}`
 	case Auth:
 		code := "unexpected_failure"
-		if status == http.StatusTooManyRequests {
-			code = "over_request_rate_limit"
+		switch status {
+		case http.StatusTooManyRequests:
+			code, text = "over_request_rate_limit", "Request rate limit reached"
+		case http.StatusGatewayTimeout:
+			code, text = "request_timeout", "Processing this request timed out, please retry after a moment."
+		case http.StatusInternalServerError:
+			text = "Unexpected failure, please check server logs for more information"
 		}
 		return `{"code":` + n + `,"error_code":"` + code + `","msg":"` + text + `"}`
 	case Storage:
-		return `{"statusCode":"` + n + `","error":"` + text + `","message":"` + text + `"}`
+		switch status {
+		case http.StatusInternalServerError:
+			return `{"statusCode":"500","error":"Internal","message":"Internal Server Error","code":"InternalError"}`
+		case http.StatusTooManyRequests:
+			return `{"statusCode":"429","error":"too_many_connections","message":"Too many connections issued to the database","code":"SlowDown"}`
+		}
+		return `{"statusCode":"` + n + `","error":"` + text + `","message":"` + text + `","code":"InternalError"}`
 	}
 	return `{"message":"` + text + `"}`
 }
 
-// cut breaks the connection of a request. It does not return.
-func cut(r *http.Request) {
-	if c, ok := r.Context().Value(connKey{}).(interface{ SetLinger(int) error }); ok {
-		_ = c.SetLinger(0)
+// cut breaks the connection and does not return. One byte of an answer goes before it:
+// without any, net/http sends some requests again by itself, on another connection, and whether it
+// does would be chance to a test.
+func cut(w http.ResponseWriter) {
+	if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
+		_ = conn.SetDeadline(time.Now().Add(time.Second))
+		_, _ = conn.Write([]byte("H"))
+		reset(conn)
 	}
 	panic(http.ErrAbortHandler)
 }
@@ -217,11 +242,12 @@ func (h *held) Write(p []byte) (int, error) {
 	return h.body.Write(p)
 }
 
-// half writes the header and half of the body.
+// half writes the header and half of the body, and breaks the connection.
 func (h *held) half(w http.ResponseWriter) {
 	maps.Copy(w.Header(), h.header)
 	w.Header().Set("Content-Length", strconv.Itoa(h.body.Len()))
 	w.WriteHeader(max(h.status, http.StatusOK))
 	_, _ = w.Write(h.body.Bytes()[:h.body.Len()/2])
 	_ = http.NewResponseController(w).Flush()
+	panic(http.ErrAbortHandler) // which closes the connection
 }

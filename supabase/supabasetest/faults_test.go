@@ -96,6 +96,28 @@ func TestCuts(t *testing.T) {
 	}
 }
 
+func TestACutIsNotHiddenByTheTransport(t *testing.T) {
+	t.Parallel()
+	s := NewServer(t)
+	for name, client := range clients(t, s) {
+		for _, where := range []Cut{CutBefore, CutAfter} {
+			for range 3 { // on a connection that was used before, net/http would send a GET again
+				if _, err := try(t, client, s, "GET", "/auth/v1/health", nil); err != nil {
+					t.Fatal(err)
+				}
+				s.Inject(Fault{Cut: where})
+				if a, err := try(t, client, s, "GET", "/auth/v1/health", nil); err == nil {
+					t.Errorf("%s: status %d", name, a.status)
+				}
+			}
+		}
+		s.Inject(Fault{Cut: CutHalf})
+		if a, err := try(t, client, s, "POST", "/auth/v1/logout", nil, "apikey: "); err == nil {
+			t.Errorf("%s: status %d", name, a.status)
+		}
+	}
+}
+
 func TestRefuse(t *testing.T) {
 	t.Parallel()
 	s := NewServer(t)

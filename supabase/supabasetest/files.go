@@ -52,8 +52,7 @@ func ObjectMetadata(m map[string]any) ObjectOption {
 	return func(o *fakestorage.NewObject) { o.Metadata = m }
 }
 
-// WithObject adds an object to a bucket, which WithBucket has to add. The data is not copied: it
-// must not change.
+// WithObject adds an object to a bucket, which WithBucket has to add.
 func WithObject(bucket, name string, data []byte, opts ...ObjectOption) Option {
 	return func(c *config) error {
 		o := fakestorage.NewObject{Bucket: bucket, Name: name, Data: data}

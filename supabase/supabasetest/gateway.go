@@ -34,7 +34,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	case fault == nil:
 		s.gateway(out, r, service, path)
 	case !fault.wait(r.Context()), fault.Refuse, fault.Cut == CutBefore:
-		cut(r)
+		cut(out)
 	case fault.Status != 0 && fault.Cut == NoCut:
 		fault.answer(out, service)
 	case fault.Cut != NoCut:
@@ -44,10 +44,10 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		} else {
 			s.gateway(answer, r, service, path)
 		}
-		if fault.Cut == CutHalf {
+		if fault.Cut == CutHalf && answer.body.Len() > 1 && r.Method != http.MethodHead {
 			answer.half(out)
 		}
-		cut(r)
+		cut(out)
 	default:
 		s.gateway(out, r, service, path)
 	}

@@ -19,7 +19,7 @@ type Request struct {
 	Path    string // below the service's own, decoded
 	Query   url.Values
 	Header  http.Header
-	Body    []byte // at most the first 64 KiB
+	Body    []byte // at most the first 16 KiB
 	Status  int    // of the answer, 0 as long as there is none
 	Time    time.Time
 }
@@ -50,8 +50,8 @@ func (r Request) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(r)) 
 func (r Request) MarshalText() ([]byte, error) { return fmt.Append(nil, r), nil }
 
 const (
-	maxBody     = 64 << 10
-	maxRequests = 10_000
+	maxBody     = 16 << 10
+	maxRequests = 4_000
 )
 
 // requests are those that came in, the newest last.
@@ -67,7 +67,7 @@ type entry struct {
 }
 
 // Requests are the requests that the server got since the start, or since ResetRequests, in the
-// order in which they came. The server keeps the last 10,000.
+// order in which they came. The server keeps the last 4,000.
 func (s *Server) Requests() []Request {
 	s.requests.mu.Lock()
 	defer s.requests.mu.Unlock()

@@ -116,8 +116,9 @@ func (s *Server) fill(cfg *config) error {
 	return nil
 }
 
-// Close ends the server: requests that run are cut off, and no goroutine and no socket is left. It
-// may be called more than once.
+// Close ends the server: requests that run are cut off, and no goroutine and no socket is left. A
+// function that does not mind the context of its request is waited for. Close may be called more
+// than once.
 func (s *Server) Close() {
 	s.network.close()
 	if s.storage != nil {
