@@ -17,6 +17,8 @@
 //     by itself.
 //   - [github.com/streamconn/streamconn/supabase/auth]: users, sessions, and their administration;
 //     usable by itself too.
+//   - [github.com/streamconn/streamconn/supabase/supabasetest]: a Supabase project in memory, for
+//     tests of programs that use one.
 //
 // The folder examples has a runnable program for each use; start with
 //

@@ -30,7 +30,7 @@ func (s *Server) adminUser(c *call) (*user, error) {
 	if !uuidForm.MatchString(id) {
 		return nil, fail(http.StatusNotFound, "validation_failed", "user_id must be an UUID")
 	}
-	u := s.users[strings.ToLower(id)]
+	u := s.byID(id)
 	if u == nil {
 		return nil, fail(http.StatusNotFound, "user_not_found", "User not found")
 	}
@@ -269,11 +269,14 @@ func (s *Server) adminDelete(c *call) error {
 	if err != nil {
 		return err
 	}
-	s.note(c, u, "user_deleted")
 	if !in.Soft {
-		s.remove(u)
+		if err := s.remove(u); err != nil {
+			return err
+		}
+		s.note(c, u, "user_deleted")
 		return c.empty()
 	}
+	s.note(c, u, "user_deleted")
 	if u.deleted.IsZero() {
 		u.deleted = s.now()
 		u.email, u.phone = obscure(u.email), obscure(u.phone)

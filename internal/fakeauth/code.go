@@ -168,7 +168,7 @@ func (s *Server) byHash(kind, hash string) (*user, slot) {
 	for _, u := range s.order {
 		for _, in := range slots[kind] {
 			if c := s.valid(u, in); c != nil && c.hash == hash {
-				return u, in
+				return s.touch(u), in
 			}
 		}
 	}
@@ -187,7 +187,7 @@ func (s *Server) byOTP(kind, to, otp string) (*user, slot) {
 				continue
 			}
 			if want := hashOf(to, otp); c.hash == want || c.hash == "pkce_"+want {
-				return u, in
+				return s.touch(u), in
 			}
 		}
 	}

@@ -116,7 +116,7 @@ func (s *Server) personOf(p *pending, email string) (*user, error) {
 	}
 	u := s.find(has)
 	if p.link != "" {
-		mine := s.users[p.link]
+		mine := s.byID(p.link)
 		if mine == nil || u != nil && u != mine {
 			return nil, fail(http.StatusUnprocessableEntity, "identity_already_exists", "Identity is already linked to another user")
 		}

@@ -26,6 +26,9 @@ func (s *Server) Add(n NewUser) (string, error) {
 		ID: n.ID, Role: n.Role, Email: n.Email, Phone: n.Phone, Password: n.Password, EmailConfirm: true, PhoneConfirm: true,
 		UserMetadata: n.UserMetadata, AppMetadata: n.AppMetadata,
 	})
+	if err == nil {
+		err = s.sync()
+	}
 	if err != nil {
 		return "", fmt.Errorf("user %s: %w", n.Email, err)
 	}
@@ -49,7 +52,7 @@ var ErrNoUser = errors.New("no such user")
 
 // named finds a user by an id, an address or a number.
 func (s *Server) named(who string) *user {
-	if u := s.users[strings.ToLower(who)]; u != nil {
+	if u := s.byID(who); u != nil {
 		return u
 	}
 	if u := s.byEmail(strings.ToLower(who)); u != nil {
@@ -78,6 +81,9 @@ func (s *Server) SignIn(who string) (Session, error) {
 	}
 	ses := s.startSession(u, "password")
 	token, exp, err := s.accessToken(u, ses)
+	if err == nil {
+		err = s.sync()
+	}
 	if err != nil {
 		return Session{}, err
 	}

@@ -53,6 +53,9 @@ type Config struct {
 	Requests int
 	// MinPassword is the least length of a password. Zero is 6.
 	MinPassword int
+	// Table is auth.users in the database, which follows the users. Nil is none. It is used under
+	// the lock: it must not call the service.
+	Table Table
 }
 
 // Server is the service. It may be used from many goroutines.
@@ -70,6 +73,7 @@ type Server struct {
 	pending  map[string]*pending
 	mail     []Mail
 	audit    []auditEntry
+	touched  map[*user]bool // by the call that runs
 	limits   map[string]*bucket
 }
 
@@ -94,6 +98,7 @@ func New(cfg Config) *Server {
 		flows:    make(map[string]*flow),
 		pending:  make(map[string]*pending),
 		limits:   make(map[string]*bucket),
+		touched:  make(map[*user]bool),
 	}
 	s.routes = map[string]map[string]handler{
 		"/health":                           {"GET": s.health},
@@ -206,7 +211,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	err := func() error {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		return run(c)
+		err := run(c)
+		if unsaved := s.sync(); err == nil {
+			err = unsaved
+		}
+		return err
 	}()
 	if err != nil {
 		c.fail(err)

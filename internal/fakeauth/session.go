@@ -235,7 +235,7 @@ func (s *Server) refreshGrant(c *call) error {
 		return fail(http.StatusBadRequest, "refresh_token_not_found", "Invalid Refresh Token: Refresh Token Not Found")
 	}
 	ses := s.sessions[used.session]
-	u := s.users[ses.user]
+	u := s.byID(ses.user)
 	if u.banned(now) {
 		return fail(http.StatusBadRequest, "user_banned", "Invalid Refresh Token: User Banned")
 	}
@@ -285,7 +285,7 @@ func (s *Server) signedIn(c *call) (*user, *session, error) {
 	if !uuidForm.MatchString(sub) {
 		return nil, nil, fail(http.StatusBadRequest, "bad_jwt", "invalid claim: sub claim must be a UUID")
 	}
-	u := s.users[sub]
+	u := s.byID(sub)
 	if u == nil {
 		return nil, nil, fail(http.StatusForbidden, "user_not_found", "User from sub claim in JWT does not exist")
 	}

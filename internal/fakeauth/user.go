@@ -25,6 +25,7 @@ type user struct {
 	factors                []*factor
 	anonymous              bool
 	codes                  map[slot]*code
+	synced                 UserRow // what the table holds
 
 	invited, emailConfirmed, phoneConfirmed, lastSignIn, created, updated, bannedUntil, deleted time.Time
 	confirmationSent, recoverySent, emailChangeSent, phoneChangeSent, reauthenticationSent      time.Time
@@ -136,7 +137,7 @@ func (s *Server) addUser(id string) *user {
 	}
 	s.users[id] = u
 	s.order = append(s.order, u)
-	return u
+	return s.touch(u)
 }
 
 // addIdentity gives a user the identity of its address or number.
@@ -220,11 +221,14 @@ func (s *Server) confirmPhone(u *user) {
 func (s *Server) find(ok func(*user) bool) *user {
 	for _, u := range s.order {
 		if u.deleted.IsZero() && ok(u) {
-			return u
+			return s.touch(u)
 		}
 	}
 	return nil
 }
+
+// byID finds a user, also one who was deleted softly.
+func (s *Server) byID(id string) *user { return s.touch(s.users[strings.ToLower(id)]) }
 
 func (s *Server) byEmail(email string) *user {
 	return s.find(func(u *user) bool { return u.email == email && email != "" })
@@ -234,11 +238,17 @@ func (s *Server) byPhone(phone string) *user {
 	return s.find(func(u *user) bool { return u.phone == phone && phone != "" })
 }
 
-// remove forgets a user and every session of it.
-func (s *Server) remove(u *user) {
+// remove forgets a user and every session of it, unless the database refuses.
+func (s *Server) remove(u *user) error {
+	if s.cfg.Table != nil {
+		if err := s.cfg.Table.Delete(u.id); err != nil {
+			return fail(http.StatusInternalServerError, "unexpected_failure", "Database error deleting user")
+		}
+	}
 	delete(s.users, u.id)
 	s.order = slices.DeleteFunc(s.order, func(o *user) bool { return o == u })
 	s.endSessions(u.id, func(*session) bool { return true })
+	return nil
 }
 
 var (

@@ -51,7 +51,7 @@ func (s *Server) pkceGrant(c *call) error {
 	if subtle.ConstantTimeCompare([]byte(got), []byte(f.challenge.value)) != 1 {
 		return fail(http.StatusBadRequest, "bad_code_verifier", "code challenge does not match previously saved code verifier")
 	}
-	u := s.users[f.user]
+	u := s.byID(f.user)
 	if u == nil {
 		return fail(http.StatusNotFound, "flow_state_not_found", "invalid flow state, no valid flow state found")
 	}

@@ -5,7 +5,6 @@
 package fakejwt
 
 import (
-	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/hmac"
@@ -31,7 +30,7 @@ var (
 	ErrExpired   = errors.New("expired")
 )
 
-// Claims are those of a token, numbers as json.Number.
+// Claims are those of a token, as encoding/json reads them.
 type Claims map[string]any
 
 // String is the claim of that name, empty if it is absent or no string.
@@ -172,14 +171,8 @@ func (k *Keyring) Verify(token string, now time.Time) (Claims, error) {
 	if !k.signed(h, parts[0]+"."+parts[1], signature) {
 		return nil, ErrSignature
 	}
-	if exp, ok := claims["exp"].(json.Number); ok {
-		at, err := exp.Float64()
-		if err != nil {
-			return nil, ErrMalformed
-		}
-		if float64(now.Unix()) >= at {
-			return nil, ErrExpired
-		}
+	if exp, ok := claims["exp"].(float64); ok && float64(now.Unix()) >= exp {
+		return nil, ErrExpired
 	}
 	return claims, nil
 }
@@ -208,9 +201,7 @@ func decode(part string, v any) error {
 	if err != nil {
 		return err
 	}
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.UseNumber()
-	return d.Decode(v)
+	return json.Unmarshal(data, v)
 }
 
 // A JWK is a public key as a JWKS lists it.

@@ -43,7 +43,7 @@ var testArrows = map[string][]string{
 	"supabase/auth":         {"supabase/supabasetest"},
 	"supabase/database":     {"supabase/supabasetest"},
 	"supabase/storage":      {"supabase/supabasetest"},
-	"supabase/supabasetest": {"connection", "secrets", "supabase", "internal/conformance"},
+	"supabase/supabasetest": {"connection", "secrets", "supabase", "supabase/auth", "internal/conformance"},
 	"internal/conformance":  {"supabase/supabasetest"},
 }
 

@@ -31,6 +31,23 @@ func open(t *testing.T, s *supabasetest.Server, key string, opts ...connection.O
 	return c
 }
 
+// The test of the README.
+func TestTodos(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	srv := supabasetest.NewServer(t, supabasetest.WithSchema(`create table todos (id int primary key, title text not null)`),
+		supabasetest.WithRows("todos", supabasetest.Row{"id": 1, "title": "write tests"}))
+	sb, err := supabase.Open(ctx, "test", supabase.WithURL(srv.URL), supabase.WithKey(srv.AnonKey))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = sb.Close() }()
+	todos, err := supabase.Query[Todo](ctx, sb.Table("todos").Select("title"))
+	if err != nil || len(todos) != 1 || todos[0].Title != "write tests" {
+		t.Errorf("%v, %v", todos, err)
+	}
+}
+
 func TestAViewOutlivesItsToken(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -164,7 +164,11 @@ func (f *Fault) answer(w http.ResponseWriter, service Service) {
 		body = errorBody(service, f.Status)
 	}
 	if h.Get("Content-Type") == "" {
-		h.Set("Content-Type", "application/json")
+		kind := "application/json"
+		if (service == Rest || service == Storage) && f.Status != http.StatusBadGateway {
+			kind = "application/json; charset=utf-8"
+		}
+		h.Set("Content-Type", kind)
 	}
 	w.WriteHeader(f.Status)
 	if f.Status != http.StatusNoContent && f.Status != http.StatusNotModified && f.Status >= 200 {
@@ -176,6 +180,9 @@ func (f *Fault) answer(w http.ResponseWriter, service Service) {
 // answer with when their database is gone, what they said then.
 func errorBody(service Service, status int) string {
 	n, text := strconv.Itoa(status), http.StatusText(status)
+	if status == http.StatusBadGateway { // which is the gateway's own
+		return `{"message":"An invalid response was received from the upstream server"}`
+	}
 	switch service {
 	case Rest:
 		switch status {

@@ -114,23 +114,16 @@ func (s *Server) gateway(w http.ResponseWriter, r *http.Request, service Service
 }
 
 func (s *Server) service(name Service) http.Handler {
-	var h http.Handler
 	switch name {
 	case Rest:
-		h = s.rest
+		return s.rest
 	case Auth:
-		h = s.auth
+		return s.auth
 	case Storage:
-		h = s.storage
-	case Functions:
-		h = http.HandlerFunc(s.function)
+		return s.storage
+	default:
+		return http.HandlerFunc(s.function)
 	}
-	if h == nil {
-		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			message(w, http.StatusNotImplemented, "supabasetest does not have "+string(name))
-		})
-	}
-	return h
 }
 
 func bearerOf(authorization string) (string, bool) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/streamconn/streamconn/internal/fakeauth"
+	"github.com/streamconn/streamconn/internal/fakerest"
 	"github.com/streamconn/streamconn/internal/fakestorage"
 )
 
@@ -22,6 +23,8 @@ type config struct {
 	auth        fakeauth.Config
 	users       []fakeauth.NewUser
 	functions   map[string]http.Handler
+	rest        fakerest.Config
+	rows        []tableRow
 	storage     fakestorage.Config
 	buckets     []fakestorage.NewBucket
 	objects     []fakestorage.NewObject

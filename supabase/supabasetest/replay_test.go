@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/streamconn/streamconn/internal/conformance"
 )
 
 // A recording is one exchange with a real server.
@@ -421,9 +423,35 @@ func TestStorageAnswersAsRecorded(t *testing.T) {
 
 func TestStorageOfUsersAnswersAsRecorded(t *testing.T) {
 	t.Parallel()
-	p := newReplay(t, "")
-	p.differ = map[string]string{
-		"rest with the access token of an ended session (still valid: stateless)": "there is no table",
-	}
+	p := newReplay(t, "", WithSchema(conformance.Schema))
 	p.play("storage-user-rls")
+}
+
+// What the services say while their database or they themselves are away, which faults say for them.
+func TestFailuresAnswerAsRecorded(t *testing.T) {
+	t.Parallel()
+	p := newReplay(t, "", WithSchema(conformance.Schema), WithSchema(`
+		create table late (id int); create table priv (id int); revoke all on priv from anon, authenticated, service_role;`),
+		WithBucket("pub1795169389", PublicBucket(), FileSizeLimit(1024), AllowedMimeTypes("text/plain", "image/png")),
+		WithBucket("pub1795169389x", PublicBucket(), FileSizeLimit(1_000_000)))
+	fail := func(f Fault) func(*replay, *recording) { return func(p *replay, _ *recording) { p.s.Inject(f) } }
+	p.before = map[string]func(*replay, *recording){
+		"rest: statement timeout (role anon, 200 ms)": fail(Fault{Service: Rest, Path: "/rpc/slow", Status: 500}),
+		"rest: database down (1)":                     fail(Fault{Service: Rest, Status: 503}),
+		"rest: database down (2)":                     fail(Fault{Service: Rest, Status: 503}),
+		"auth: database down, password":               fail(Fault{Service: Auth, Status: 500}),
+		"auth: database down, user":                   fail(Fault{Service: Auth, Status: 500}),
+		"storage: database down, list buckets":        fail(Fault{Service: Storage, Status: 500}),
+		"storage: database down, public object":       fail(Fault{Service: Storage, Status: 500}),
+	}
+	p.differ = map[string]string{
+		"rest: database down (1)":                                      "the details name the database",
+		"rest: database down (2)":                                      "the details name the database",
+		"auth: database down, password":                                "another text of the same error, with an id",
+		"auth: database down, health":                                  "it needs a key here",
+		"rest: same, INSERT with columns":                              "the schema is always known",
+		"rest: after NOTIFY pgrst":                                     "so it has the row",
+		"gateway: upstream down (my gateway, Kong says 502/503 alike)": "that gateway said more",
+	}
+	p.play("failures")
 }

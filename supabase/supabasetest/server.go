@@ -9,6 +9,7 @@ import (
 
 	"github.com/streamconn/streamconn/internal/fakeauth"
 	"github.com/streamconn/streamconn/internal/fakejwt"
+	"github.com/streamconn/streamconn/internal/fakerest"
 	"github.com/streamconn/streamconn/internal/fakestorage"
 )
 
@@ -32,7 +33,7 @@ type Server struct {
 	keys    projectKeys
 	keyring *fakejwt.Keyring
 	auth    *fakeauth.Server
-	rest    http.Handler
+	rest    *fakerest.Server
 	storage *fakestorage.Server
 	funcs   map[string]http.Handler
 
@@ -85,13 +86,29 @@ func (s *Server) fill(cfg *config) error {
 	if err := s.makeKeys(cfg); err != nil {
 		return err
 	}
+	rc := cfg.rest
+	rc.Verify, rc.Now = s.restToken, s.clock.Now
+	var err error
+	if s.rest, err = fakerest.New(rc); err != nil {
+		return err
+	}
 	ac := cfg.auth
-	ac.Keys, ac.Now, ac.URL = s.keyring, s.clock.Now, s.URL+"/auth/v1"
+	ac.Keys, ac.Now, ac.URL, ac.Table = s.keyring, s.clock.Now, s.URL+"/auth/v1", userTable{s.rest}
 	s.auth = fakeauth.New(ac)
 	for _, u := range cfg.users {
 		if _, err := s.auth.Add(u); err != nil {
 			return err
 		}
+	}
+	if err := s.rest.Do(func(tx *Tx) error {
+		for _, r := range cfg.rows {
+			if _, err := tx.Insert(r.table, r.row); err != nil {
+				return fmt.Errorf("a row of %s: %w", r.table, err)
+			}
+		}
+		return nil
+	}); err != nil {
+		return err
 	}
 	sc := cfg.storage
 	sc.Keys, sc.Now, sc.URL = s.keyring, s.clock.Now, s.URL+"/storage/v1"

@@ -1,0 +1,243 @@
+package supabasetest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/streamconn/streamconn/internal/fakeauth"
+	"github.com/streamconn/streamconn/internal/fakejwt"
+	"github.com/streamconn/streamconn/internal/fakerest"
+)
+
+// Row is a row of a table, or some columns of one, by their names. Numbers of type numeric, and of
+// types that Go has none for, are texts, as Postgres writes them; a text is taken for any type.
+type Row = fakerest.Row
+
+// Tx is a transaction: what a function of the database, or Do, reads and changes the tables with.
+type Tx = fakerest.Tx
+
+// Args are the arguments of a function of the database, by their names.
+type Args = fakerest.Args
+
+// Func is the body of a function of the database, in Go. It runs in the transaction of the request
+// that calls it, and must not use the server. A *DatabaseError that it returns is answered as
+// Postgres would answer its code; another error as an exception (P0001).
+type Func = fakerest.Func
+
+// DatabaseError is an error of the database, with its SQLSTATE or the code of PostgREST.
+type DatabaseError = fakerest.Error
+
+// Policy is a policy of row security in Go: Table, Command, Roles, Using and Check. It turns row
+// security on for its table.
+type Policy = fakerest.Policy
+
+// Caller is on whose behalf a request runs: its Role, the Claims of its token, and UserID.
+type Caller = fakerest.Session
+
+// WithSchema runs SQL when the project starts, as its owner: tables with their types, keys,
+// defaults and checks, views, policies, grants, rows, as they are given to the real database.
+// Several are run in their order. What is not supported is an error of Start that names the line.
+// A function that is declared gets its body by WithRPC; without one, a call of it is answered with
+// status 501.
+func WithSchema(sql ...string) Option {
+	return func(c *config) error {
+		c.rest.Schema = append(c.rest.Schema, sql...)
+		return nil
+	}
+}
+
+// WithSchemas are the schemas that requests reach, the first by default. Without it public is.
+func WithSchemas(names ...string) Option {
+	return func(c *config) error {
+		c.rest.Schemas = append(c.rest.Schemas, names...)
+		return nil
+	}
+}
+
+// WithRows adds rows to a table of the schema, after the users of WithUser. A row is a Row, another
+// map by names, or a struct by its json tags.
+func WithRows(table string, rows ...any) Option {
+	return func(c *config) error {
+		for i, r := range rows {
+			row, err := rowOf(r)
+			if err != nil {
+				return fmt.Errorf("WithRows(%s), row %d: %w", table, i+1, err)
+			}
+			c.rows = append(c.rows, tableRow{table, row})
+		}
+		return nil
+	}
+}
+
+type tableRow struct {
+	table string
+	row   Row
+}
+
+// rowOf makes a row of a map or a struct.
+func rowOf(v any) (Row, error) {
+	switch r := v.(type) {
+	case Row:
+		return r, nil
+	case map[string]any:
+		return r, nil
+	}
+	t := reflect.TypeOf(v)
+	for t != nil && t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if t == nil || t.Kind() != reflect.Struct && t.Kind() != reflect.Map {
+		return nil, fmt.Errorf("a %T is no row: give a Row, a map or a struct", v)
+	}
+	data, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	d := json.NewDecoder(strings.NewReader(string(data)))
+	d.UseNumber()
+	var row Row
+	err = d.Decode(&row)
+	return row, err
+}
+
+// WithRPC gives a function of the database its body. One that the schema does not declare takes any
+// arguments and answers with JSON.
+func WithRPC(name string, body Func) Option {
+	return func(c *config) error {
+		if name == "" || body == nil {
+			return errors.New("WithRPC: a function needs a name and a body")
+		}
+		if c.rest.Functions == nil {
+			c.rest.Functions = make(map[string]Func)
+		}
+		c.rest.Functions[name] = body
+		return nil
+	}
+}
+
+// WithPolicy adds policies of row security, beside those that the schema has. A service key is not
+// bound by them.
+func WithPolicy(policies ...Policy) Option {
+	return func(c *config) error {
+		c.rest.Policies = append(c.rest.Policies, policies...)
+		return nil
+	}
+}
+
+// WithOwner lets each user read and write those rows of a table alone whose column holds their id.
+func WithOwner(table, column string) Option {
+	return func(c *config) error {
+		if c.rest.Owners == nil {
+			c.rest.Owners = make(map[string]string)
+		}
+		c.rest.Owners[table] = column
+		return nil
+	}
+}
+
+// WithMaxRows is the most rows of an answer, the rest being left out without a word. Without it
+// there is no bound; Supabase's own is 1,000.
+func WithMaxRows(n int) Option {
+	return func(c *config) error {
+		if n < 1 {
+			return fmt.Errorf("WithMaxRows(%d): it must be more than 0", n)
+		}
+		c.rest.MaxRows = n
+		return nil
+	}
+}
+
+// WithoutAggregates refuses sum(), count() and their kin in select, as Supabase does by default.
+func WithoutAggregates() Option {
+	return func(c *config) error { c.rest.NoAggregates = true; return nil }
+}
+
+// WithRollback lets requests ask that nothing of them stay (Prefer: tx=rollback).
+func WithRollback() Option {
+	return func(c *config) error { c.rest.AllowRollback = true; return nil }
+}
+
+// Do runs f in a transaction with the rights of the schema's owner, to look at the tables or to
+// change them. If f fails, nothing of it stays, and Do returns its error. It must not use the
+// server.
+func (s *Server) Do(f func(tx *Tx) error) error { return s.rest.Do(f) }
+
+// Query gives the rows of a SELECT, with the rights of the owner. $1 and so on are args.
+func (s *Server) Query(ctx context.Context, sql string, args ...any) ([]Row, error) {
+	return s.rest.Query(ctx, sql, args...)
+}
+
+// skew is what the database grants to clocks that differ.
+const skew = 30 * time.Second
+
+// restToken is what the database says of a token.
+func (s *Server) restToken(token string) (map[string]any, error) {
+	now := s.clock.Now()
+	claims, err := s.keyring.Verify(token, now.Add(-skew))
+	switch {
+	case errors.Is(err, fakejwt.ErrSegments):
+		return nil, fmt.Errorf("JWSError (CompactDecodeError Invalid number of parts: Expected 3 parts; got %d)", strings.Count(token, ".")+1)
+	case errors.Is(err, fakejwt.ErrSignature):
+		return nil, errors.New("JWSError JWSInvalidSignature")
+	case errors.Is(err, fakejwt.ErrExpired):
+		return nil, errors.New("JWT expired")
+	case err != nil:
+		return nil, errors.New(`JWSError (JSONDecodeError "protected header contains invalid JSON")`)
+	}
+	for name, text := range map[string]string{"nbf": "JWTNotYetValid", "iat": "JWTIssuedAtFuture"} {
+		if at, ok := claims[name].(float64); ok && at > float64(now.Add(skew).Unix()) {
+			return nil, errors.New(text)
+		}
+	}
+	return claims, nil
+}
+
+// userTable is auth.users in the database.
+type userTable struct{ rest *fakerest.Server }
+
+// Put stores a user.
+func (t userTable) Put(u fakeauth.UserRow) error {
+	row := Row{
+		"aud": "authenticated", "role": u.Role, "email": null(u.Email), "phone": null(u.Phone), "is_anonymous": u.Anonymous,
+		"raw_app_meta_data": u.AppMetadata, "raw_user_meta_data": u.UserMetadata,
+		"email_confirmed_at": nullTime(u.EmailConfirmed), "phone_confirmed_at": nullTime(u.PhoneConfirmed),
+		"last_sign_in_at": nullTime(u.LastSignIn), "created_at": u.Created, "updated_at": u.Updated,
+		"banned_until": nullTime(u.Banned), "deleted_at": nullTime(u.Deleted),
+	}
+	return t.rest.Do(func(tx *Tx) error {
+		old, err := tx.Update("auth.users", Row{"id": u.ID}, row)
+		if err != nil || len(old) > 0 {
+			return err
+		}
+		row["id"] = u.ID
+		_, err = tx.Insert("auth.users", row)
+		return err
+	})
+}
+
+// Delete takes a user away, and what the schema says goes with one.
+func (t userTable) Delete(id string) error {
+	return t.rest.Do(func(tx *Tx) error {
+		_, err := tx.Delete("auth.users", Row{"id": id})
+		return err
+	})
+}
+
+func null(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
+func nullTime(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t
+}
