@@ -9,27 +9,47 @@ import (
 	"github.com/streamconn/streamconn/supabase/storage"
 )
 
-// Values of package storage, which says more about each.
+// The values of package storage, which says more about each.
 type (
-	Bucket              = storage.Bucket
-	BucketOptions       = storage.BucketOptions
-	BucketUpdate        = storage.BucketUpdate
-	ListBucketsOptions  = storage.ListBucketsOptions
-	Object              = storage.Object
-	File                = storage.File
-	UploadOptions       = storage.UploadOptions
-	UploadResult        = storage.UploadResult
-	DownloadOptions     = storage.DownloadOptions
-	ListOptions         = storage.ListOptions
-	PageOptions         = storage.PageOptions
-	ObjectPage          = storage.Page
-	MoveOptions         = storage.MoveOptions
-	CopyOptions         = storage.CopyOptions
-	PurgeOptions        = storage.PurgeOptions
-	URLOptions          = storage.URLOptions
-	Transform           = storage.Transform
-	SignedURL           = storage.SignedURL
-	SignedUpload        = storage.SignedUpload
+	// Bucket is a bucket, as the server describes it.
+	Bucket = storage.Bucket
+	// BucketOptions are the settings of a new bucket.
+	BucketOptions = storage.BucketOptions
+	// BucketUpdate is what changes about a bucket; nil leaves a setting as it is.
+	BucketUpdate = storage.BucketUpdate
+	// ListBucketsOptions say which buckets are listed, and in which order.
+	ListBucketsOptions = storage.ListBucketsOptions
+	// Object is an object, without its content, or a folder in a list.
+	Object = storage.Object
+	// File is an object in memory.
+	File = storage.File
+	// UploadOptions are the options of one upload.
+	UploadOptions = storage.UploadOptions
+	// UploadResult is an object that was stored.
+	UploadResult = storage.UploadResult
+	// DownloadOptions select a part of an object, or make another image of it.
+	DownloadOptions = storage.DownloadOptions
+	// ListOptions say which objects of a folder are listed, and in which order.
+	ListOptions = storage.ListOptions
+	// PageOptions say which page of a bucket's objects is meant.
+	PageOptions = storage.PageOptions
+	// ObjectPage is a page of objects, and the cursor of the next.
+	ObjectPage = storage.Page
+	// MoveOptions say where an object is moved to.
+	MoveOptions = storage.MoveOptions
+	// CopyOptions say where an object is copied to, and how.
+	CopyOptions = storage.CopyOptions
+	// PurgeOptions say what the CDN is to forget.
+	PurgeOptions = storage.PurgeOptions
+	// URLOptions are what a URL of an object says besides.
+	URLOptions = storage.URLOptions
+	// Transform is how the server makes another image of one.
+	Transform = storage.Transform
+	// SignedURL is one of many signed URLs, or why there is none.
+	SignedURL = storage.SignedURL
+	// SignedUpload is a URL and a token for one upload.
+	SignedUpload = storage.SignedUpload
+	// SignedUploadOptions are what is said when an upload is signed.
 	SignedUploadOptions = storage.SignedUploadOptions
 )
 

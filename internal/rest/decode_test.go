@@ -261,7 +261,7 @@ func TestAnswersMeanWhatFilesMean(t *testing.T) {
 		c := over(t, func(r *http.Request) (*http.Response, error) { return answerWith(r, tt.status, tt.body), nil })
 		_, err := c.Do(t.Context(), &Request{Method: "POST", Path: "x"})
 		for _, is := range []error{fs.ErrNotExist, fs.ErrExist, fs.ErrPermission} {
-			if got := errors.Is(err, is); got != (is == tt.want) {
+			if got := errors.Is(err, is); got != errors.Is(tt.want, is) {
 				t.Errorf("%d %s: errors.Is(%v, %v) is %v", tt.status, tt.body, err, is, got)
 			}
 		}
