@@ -362,18 +362,23 @@ func (e *existError) Unwrap() error        { return e.err }
 func (e *existError) Is(target error) bool { return target == fs.ErrExist }
 
 // confirm finds out whether all bytes became the object, where the answer that would have said so
-// was lost. The URL of the upload has the version that the object then has.
+// was lost: the URL of the upload has the version that the object then has. If not, the server is
+// asked once more to finish, by a chunk of nothing.
 func (t *transfer) confirm(ctx context.Context) error {
 	if t.o.SignedToken == "" {
 		info, err := t.c.Info(ctx, t.bucket, t.key)
 		if err == nil && info.Size == t.chunks.size && (info.Version == "" || info.Version == versionOf(t.id)) {
 			return nil
 		}
-		if err != nil && !errors.Is(err, ErrNotFound) {
-			return fmt.Errorf("%w: %w", ErrUnconfirmed, err)
-		}
 	}
-	return ErrUnconfirmed
+	header := t.header()
+	header["Content-Type"] = []string{"application/offset+octet-stream"}
+	header["Upload-Offset"] = []string{strconv.FormatInt(t.offset, 10)}
+	_, err := t.c.send.Do(ctx, &rest.Request{Method: http.MethodPatch, Path: t.path(), Header: header, Body: []byte{}})
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrUnconfirmed, err)
+	}
+	return nil
 }
 
 // versionOf is the version in the id of an upload, "bucket/path/version" in base64.

@@ -152,6 +152,21 @@ func TestAResumableUploadGoesOnAfterARestart(t *testing.T) {
 	}
 }
 
+// The server has all bytes, and did not get to make an object of them.
+func TestAResumableUploadIsFinished(t *testing.T) {
+	t.Parallel()
+	data := randomBytes(chunk + 1)
+	for _, opts := range []*storage.UploadOptions{nil, {SignedToken: token}} {
+		s, st := newServer(t, "b")
+		stopped := atomic.Bool{}
+		s.stop = func() bool { return stopped.CompareAndSwap(false, true) }
+		_, err := st.UploadResumable(t.Context(), "b", "x", bytes.NewReader(data), opts)
+		if o, _ := s.object("b", "x"); err != nil || !bytes.Equal(o.data, data) {
+			t.Errorf("%v: %d bytes, %v", opts, len(o.data), err)
+		}
+	}
+}
+
 func TestAResumableUploadOfAFileThatStandsInTheMiddle(t *testing.T) {
 	t.Parallel()
 	data := randomBytes(chunk + 100)

@@ -27,6 +27,9 @@ type server struct {
 	// cut, if it is set, is asked about bytes of a PATCH that are about to be kept, from one offset
 	// to another: it gives the offset at which the connection breaks, or -1.
 	cut func(from, to int64) int64
+	// stop, if it is set, is asked when all bytes of an upload are there: true breaks the connection
+	// before they become the object.
+	stop func() bool
 	// finish, if it is set, is asked when an upload is complete: true breaks the connection before
 	// the answer.
 	finish func() bool
@@ -482,6 +485,10 @@ func (s *server) patch(w http.ResponseWriter, r *http.Request, id string, u *upl
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if int64(len(u.data)) == u.size {
+		if s.stop != nil && s.stop() {
+			cut()
+			return
+		}
 		version := id
 		if text, err := base64.RawURLEncoding.DecodeString(id); err == nil {
 			version = path.Base(string(text))
