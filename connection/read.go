@@ -39,6 +39,22 @@ func Read[T, V any, K string | cache.Key](
 func Load[T, V any](
 	ctx context.Context, c Connection[T], key cache.Key, p cache.Policy, load func(ctx context.Context, client T) (V, error),
 ) (V, error) {
+	return loadIn(ctx, c, (*reading).ordinary, key, p, load)
+}
+
+// LoadLasting is [Load] of what [Write] does not change, such as the files beside a database: only
+// its TTL, [Clear], [ClearText], changed parameters and Close end it. Its keys must be none of Load's.
+// In a second tier, which knows no difference, writes end it as well.
+func LoadLasting[T, V any](
+	ctx context.Context, c Connection[T], key cache.Key, p cache.Policy, load func(ctx context.Context, client T) (V, error),
+) (V, error) {
+	return loadIn(ctx, c, (*reading).lasting, key, p, load)
+}
+
+func loadIn[T, V any](
+	ctx context.Context, c Connection[T], scope func(*reading) *cache.Scope, key cache.Key, p cache.Policy,
+	load func(ctx context.Context, client T) (V, error),
+) (V, error) {
 	s := c.base()
 	if err := s.usable(); err != nil {
 		var none V
@@ -50,7 +66,7 @@ func Load[T, V any](
 			var none V
 			return none, err
 		}
-		return Load(ctx, view, key, p, load)
+		return loadIn(ctx, view, scope, key, p, load)
 	}
 	p.Expires = earlier(p.Expires, s.expires)
 	p.Transient = s.transient(p.Transient)
@@ -65,7 +81,7 @@ func Load[T, V any](
 			s.tellForever()
 		}
 	}
-	return cache.Get(ctx, tries.reading.scope, key, p, tries.run)
+	return cache.Get(ctx, scope(tries.reading), key, p, tries.run)
 }
 
 // Lookup is the part of [Load] that finds what is kept, and does nothing else: it neither
@@ -85,6 +101,23 @@ func Lookup[V any](c Any, text string, args []byte, p *cache.Policy) (V, bool) {
 		return cache.Lookup[V](r.scope, text, args, &own)
 	}
 	return cache.Lookup[V](r.scope, text, args, p)
+}
+
+// LookupLasting is [Lookup] of what [LoadLasting] keeps.
+func LookupLasting[V any](c Any, text string, args []byte, p *cache.Policy) (V, bool) {
+	var r *reading
+	if s := c.base().now(); s != nil {
+		r = s.current()
+	}
+	if r == nil {
+		var none V
+		return none, false
+	}
+	own := *p
+	if own.TTL == cache.Default {
+		own.TTL = r.ttl
+	}
+	return cache.Lookup[V](r.lasting(), text, args, &own)
 }
 
 // tries is one read from a source that may fail for a while.

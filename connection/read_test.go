@@ -823,3 +823,60 @@ func TestReadsAreNeverOlderThanTheLastWrite(t *testing.T) {
 	})
 	wg.Wait()
 }
+
+func TestLastingReadsOutliveWrites(t *testing.T) {
+	t.Parallel()
+	c := connection.Of("src", "client")
+	defer c.Close()
+	ann := connection.Scoped(c, "ann", func(s string) string { return s + " as ann" })
+	loads := 0
+	read := func(c connection.Connection[string], lasting bool) string {
+		t.Helper()
+		load := connection.Load[string, string]
+		if lasting {
+			load = connection.LoadLasting[string, string]
+		}
+		key := connection.Key("ordinary")
+		if lasting {
+			key = connection.Key("lasting")
+		}
+		v, err := load(t.Context(), c, key, cache.Policy{TTL: cache.Forever}, func(_ context.Context, client string) (string, error) {
+			loads++
+			return client, nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		return v
+	}
+	all := func(want int) {
+		t.Helper()
+		if read(c, false) != "client" || read(c, true) != "client" || read(ann, false) != "client as ann" || read(ann, true) != "client as ann" {
+			t.Error("a read gave something else")
+		}
+		if loads != want {
+			t.Errorf("%d loads, want %d", loads, want)
+		}
+	}
+	all(4)
+	all(4)
+	if err := connection.Write(t.Context(), ann, func(string) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	all(6) // the ordinary ones
+	if v, hit := connection.LookupLasting[string](ann, "lasting", nil, &cache.Policy{TTL: cache.Forever}); !hit || v != "client as ann" {
+		t.Errorf("LookupLasting: %q, %t", v, hit)
+	}
+	connection.ClearText(c, "lasting", nil)
+	all(8)
+	connection.Clear(ann)
+	all(10)
+	connection.Clear(c)
+	all(14)
+	if err := ann.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, hit := connection.LookupLasting[string](ann, "lasting", nil, &cache.Policy{TTL: cache.Forever}); hit {
+		t.Error("a closed view found something")
+	}
+}

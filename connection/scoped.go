@@ -117,7 +117,7 @@ func (v *view[T]) Close() error {
 	v.ended.Store(true)
 	v.version.Add(1) // its cached reads, and those of views of it, look whether they are closed
 	if r := v.reading.Swap(nil); r != nil {
-		_ = r.scope.Close() // ends its refreshes; it has nothing to say
+		r.close()
 	}
 	return nil
 }

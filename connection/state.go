@@ -78,7 +78,17 @@ type reading struct {
 	mark    mark
 	cache   *cache.Cache
 	scope   *cache.Scope
-	ttl     time.Duration // of reads that name none
+	apart   func() *cache.Scope // of what writes do not end, made when it is needed
+	ttl     time.Duration       // of reads that name none
+}
+
+func (r *reading) ordinary() *cache.Scope { return r.scope }
+func (r *reading) lasting() *cache.Scope  { return r.apart() }
+
+// close ends the refreshes of its scopes. These are of memory alone, and have nothing to say.
+func (r *reading) close() {
+	_ = r.scope.Close()
+	_ = r.apart().Close()
 }
 
 // mark stands for everything that the factory read, so that no cache key holds a secret.
@@ -211,17 +221,18 @@ func (s *state) prepare() *reading {
 	}
 	r := &reading{version: version, mark: m, cache: c, ttl: s.ttl()}
 	if old := s.reading.Load(); old != nil && old.mark == m && old.cache == c {
-		r.scope = old.scope
+		r.scope, r.apart = old.scope, old.apart
 	} else {
 		r.scope = s.newScope(c, m)
 		s.remember(r.scope)
+		r.apart = sync.OnceValue(func() *cache.Scope { return s.lastingScope(r, m) })
 	}
 	if old := s.reading.Swap(r); old != nil && old.scope != r.scope {
-		_ = old.scope.Close() // its refreshes are of other parameters, and a view closes only its last scope
+		old.close() // its refreshes are of other parameters, and a view closes only its last scopes
 	}
 	if s.usable() != nil { // meanwhile: nothing is to be found any more
 		s.reading.Store(nil)
-		_ = r.scope.Close() // of memory alone, as above
+		r.close()
 	}
 	return r
 }
@@ -233,6 +244,19 @@ func (s *state) newScope(c *cache.Cache, m mark) *cache.Scope {
 		return c.Scope(id, &s.counters, &s.all, &s.reads)
 	}
 	return s.tiered.newScope(s, c, id, m)
+}
+
+// lastingScope is newScope for what writes do not end.
+func (s *state) lastingScope(r *reading, m mark) *cache.Scope {
+	if s.tiered != nil {
+		return r.scope
+	}
+	scope := r.cache.Scope(s.scopePrefix()+string(m.own[:])+s.identity, &s.counters, &s.all)
+	s.remember(scope)
+	if s.usable() != nil { // meanwhile
+		_ = scope.Close() // of memory alone
+	}
+	return scope
 }
 
 // scopePrefix begins the name of every scope of this connection: a mark and an identity follow.

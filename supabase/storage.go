@@ -75,12 +75,12 @@ func readFiles[V any](ctx context.Context, c *Conn, op, text string, args []any,
 	}
 	var key cache.Key
 	if stable {
-		if v, hit := connection.Lookup[V](c.Connection, text, encoded, &c.policy); hit {
+		if v, hit := connection.LookupLasting[V](c.Connection, text, encoded, &c.policy); hit {
 			return v, nil
 		}
 		key = cache.MakeKey(text, encoded)
 	}
-	v, err := connection.Load(ctx, c.Connection, key, c.policy, func(ctx context.Context, client *Client) (V, error) {
+	v, err := connection.LoadLasting(ctx, c.Connection, key, c.policy, func(ctx context.Context, client *Client) (V, error) {
 		return load(ctx, storage.Over(client.storageOnce))
 	})
 	return v, connection.Wrap(c, op, err)

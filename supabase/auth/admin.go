@@ -296,15 +296,23 @@ func every[T any](fetch func(number int) ([]T, Listed, error), id func(*T) strin
 				return
 			}
 			seen := make(map[string]bool, len(items))
+			fresh := 0
 			for i := range items {
 				seen[id(&items[i])] = true
-				if !before[id(&items[i])] && !yield(&items[i], nil) {
+				if before[id(&items[i])] {
+					continue
+				}
+				if fresh++; !yield(&items[i], nil) {
 					return
 				}
 			}
 			// Without a Link, by a proxy that takes it out, the list ends with a page that is not full.
 			more := at.Next > number || at.Last == 0 && len(items) == pageSize
 			if len(items) == 0 || !more {
+				return
+			}
+			if fresh == 0 { // or it would not end
+				yield(nil, answerError("the server gives the same page again and again"))
 				return
 			}
 			before = seen
@@ -334,12 +342,33 @@ func (a *Admin) Factors(ctx context.Context, userID string) ([]Factor, error) {
 	return factors, nil
 }
 
+// RenameFactor gives a factor of a user another FriendlyName.
+func (a *Admin) RenameFactor(ctx context.Context, userID, factorID, friendlyName string) (*Factor, error) {
+	path, err := factorPath(userID, factorID)
+	if err != nil {
+		return nil, err
+	}
+	f := new(Factor)
+	err = a.c.send(ctx, asAdmin, request{method: http.MethodPut, path: path, body: struct {
+		FriendlyName string `json:"friendly_name"`
+	}{friendlyName}}, f)
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+func factorPath(userID, factorID string) (string, error) {
+	path, err := under("admin/users", userID)
+	if err != nil {
+		return "", err
+	}
+	return under(path+"/factors", factorID)
+}
+
 // DeleteFactor takes a factor from a user, who stays signed in.
 func (a *Admin) DeleteFactor(ctx context.Context, userID, factorID string) error {
-	path, err := under("admin/users", userID)
-	if err == nil {
-		path, err = under(path+"/factors", factorID)
-	}
+	path, err := factorPath(userID, factorID)
 	if err != nil {
 		return err
 	}

@@ -158,12 +158,15 @@ func TestAllUsersEnds(t *testing.T) {
 			t.Error(u, err)
 		}
 	}
-	// A server whose next page is always the next one, and always the same.
+	// A proxy that gives the first page whichever is asked for.
 	n = 0
-	c := answering(t, 200, `{"users":[{"id":"u1"}]}`, auth.WithKey(serviceKey))
-	for _, err := range c.Admin().AllUsers(t.Context()) {
-		if n++; err != nil || n > 1 {
-			t.Fatal(n, err)
+	c := over(t, func(r *http.Request) (*http.Response, error) {
+		page, _ := strconv.Atoi(r.URL.Query().Get("page"))
+		return answerTo(r, 200, `{"users":[{"id":"u1"}]}`, "Link", fmt.Sprintf(`<?page=%d>; rel="next", <?page=1000000>; rel="last"`, page+1)), nil
+	}, auth.WithKey(serviceKey))
+	for u, err := range c.Admin().AllUsers(t.Context()) {
+		if n++; n > 2 || (err != nil) != (n == 2) || (u == nil) != (n == 2) {
+			t.Fatal(n, u, err)
 		}
 	}
 }
@@ -277,7 +280,7 @@ func TestSSOProviders(t *testing.T) {
 	}
 }
 
-func TestDeleteFactor(t *testing.T) {
+func TestFactorsOfAUser(t *testing.T) {
 	t.Parallel()
 	a, s := admin(t, 200, `{"id":"f1"}`)
 	if err := a.DeleteFactor(t.Context(), "u1", "f1"); err != nil {
@@ -285,6 +288,13 @@ func TestDeleteFactor(t *testing.T) {
 	}
 	if r := s.last(t); r.Method != http.MethodDelete || r.URL.Path != "/auth/v1/admin/users/u1/factors/f1" {
 		t.Error(r.Method, r.URL)
+	}
+	f, err := a.RenameFactor(t.Context(), "u1", "f1", "tablet")
+	if err != nil || f.ID != "f1" {
+		t.Error(f, err)
+	}
+	if r := s.last(t); r.Method != http.MethodPut || r.URL.Path != "/auth/v1/admin/users/u1/factors/f1" || r.body["friendly_name"] != "tablet" {
+		t.Error(r.Method, r.URL, r.body)
 	}
 }
 

@@ -52,6 +52,10 @@ func ended(err error) error {
 		switch e.Code {
 		case "session_not_found", "session_expired", "refresh_token_not_found", "refresh_token_already_used":
 			return &deadError{err}
+		case "user_not_found":
+			if e.Status == http.StatusForbidden { // the token's own; an admin's is a 404
+				return &deadError{err}
+			}
 		}
 	}
 	return err

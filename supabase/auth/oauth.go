@@ -161,6 +161,15 @@ func (c *Client) SSOURL(ctx context.Context, by SSO) (string, error) {
 	})
 }
 
+// SAMLMetadata is what an identity provider wants to know of the project, as XML.
+func (c *Client) SAMLMetadata(ctx context.Context) ([]byte, error) {
+	resp, err := c.do(ctx, asKey, request{method: http.MethodGet, path: "sso/saml/metadata"})
+	if err != nil {
+		return nil, err
+	}
+	return resp.Body, nil
+}
+
 // Redirect is what the user's browser brings back from a link or a provider.
 type Redirect struct {
 	// Code is for [Client.ExchangeCode]: what a flow with a PKCE ends with.
@@ -174,6 +183,15 @@ type Redirect struct {
 	// Message is what the server has to say where there is neither.
 	Message string
 }
+
+// Format tells what it is for, without the code.
+func (r Redirect) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "auth.Redirect(%s)", r.Type) }
+
+// LogValue is what Format prints.
+func (r Redirect) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(r)) }
+
+// MarshalJSON is what Format prints.
+func (r Redirect) MarshalJSON() ([]byte, error) { return json.Marshal(fmt.Sprint(r)) }
 
 // ParseRedirect reads the address that the user came back with: its query and, where it has one,
 // its fragment. What went wrong on the way is an [*Error] with the server's code: otp_expired,

@@ -120,3 +120,11 @@ func TestParseRedirect(t *testing.T) {
 		t.Errorf("%+v, %v", r, err)
 	}
 }
+
+func TestSAMLMetadata(t *testing.T) {
+	t.Parallel()
+	s := both(t, 200, "<EntityDescriptor/>", "Content-Type", "application/xml")
+	if b, err := s.ours.SAMLMetadata(t.Context()); err != nil || string(b) != "<EntityDescriptor/>" || s.last(t).URL.Path != "/auth/v1/sso/saml/metadata" {
+		t.Error(string(b), err)
+	}
+}

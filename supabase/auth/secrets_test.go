@@ -180,7 +180,9 @@ func TestNoValueShowsASecret(t *testing.T) {
 	}
 	for _, v := range []any{
 		c, c.Admin(), c.WithSession(newSession(t)), auth.Over(nil, nil), newSession(t), *newSession(t), link, *link, enrollment, *enrollment,
-		verified, *verified, signUp, *signUp, redirect, pkce, *pkce,
+		verified, *verified, signUp, *signUp, redirect, *redirect,
+		auth.Redirect{Code: "planted-code"},
+		pkce, *pkce,
 		auth.Credentials{Email: "a@example.com", Password: password, CaptchaToken: "planted"},
 		auth.SignUp{Email: "a@example.com", Password: password, CaptchaToken: "planted"},
 		auth.Anonymous{CaptchaToken: "captcha"},

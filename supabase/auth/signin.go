@@ -127,7 +127,8 @@ const (
 )
 
 // SignOut ends sessions of the user: all of them, or those that scope says. That the session is
-// over already, or its user gone, is no error. Access tokens that are out stay valid for the
+// over already, its user gone, or the access token not accepted any more, is no error: with one that
+// has expired, nothing is ended, so renew it first. Access tokens that are out stay valid for the
 // project's other services until they expire.
 func (c *Client) SignOut(ctx context.Context, scope ...Scope) error {
 	return c.signOut(ctx, asUser, "", scope)

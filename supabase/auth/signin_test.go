@@ -137,6 +137,7 @@ func TestWhatEndsASession(t *testing.T) {
 		{"no such path", refresh, 404, "404 page not found\n", false},
 		{"a failure", refresh, 500, `{"code":"unexpected_failure","message":"x"}`, false},
 		{"user: signed out", user, 403, `{"code":403,"error_code":"session_not_found","msg":"x"}`, true},
+		{"user: gone", user, 403, `{"code":403,"error_code":"user_not_found","msg":"x"}`, true},
 		{"user: expired token", user, 403, `{"code":403,"error_code":"bad_jwt","msg":"token is expired"}`, false},
 		{"user: failure", user, 500, `{"code":500,"error_code":"unexpected_failure","msg":"x"}`, false},
 	} {

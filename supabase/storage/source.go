@@ -61,6 +61,7 @@ func newSource(r io.Reader, size int64) (*source, error) {
 	if size > 0 {
 		s.size = size
 	}
+	s.reader = s.bounded(r)
 	return s, nil
 }
 
@@ -80,7 +81,15 @@ func (s *source) rewind() (io.Reader, error) {
 		return nil, errSpent
 	}
 	_, err := s.seek.Seek(s.start, io.SeekStart)
-	return s.whole, err
+	return s.bounded(s.whole), err
+}
+
+// bounded is no more of r than the size.
+func (s *source) bounded(r io.Reader) io.Reader {
+	if s.size < 0 {
+		return r
+	}
+	return io.LimitReader(r, s.size)
 }
 
 var errSpent = errors.New("storage: the server redirects an upload, whose data was read and cannot be read again; use the address that it redirects to")
@@ -92,7 +101,9 @@ func (s *source) sniff() (string, error) {
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return "", err
 	}
-	first = first[:n]
+	if first = first[:n]; err != nil && s.size < 0 {
+		s.size = int64(n) // that was all
+	}
 	s.reader = io.MultiReader(bytes.NewReader(first), s.reader)
 	return http.DetectContentType(first), nil
 }

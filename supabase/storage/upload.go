@@ -43,9 +43,10 @@ type UploadOptions struct {
 	// Headers are sent as well; they win over the headers that the other options make.
 	Headers http.Header
 
-	// Size is the number of bytes that the reader gives. Zero: found out, from readers with a Len,
-	// a Stat or a Seek; from others nothing is known, and they are sent as they come. It is best
-	// known: the server holds an object of unknown size to no limit.
+	// Size is how many bytes of the reader are stored; fewer are an error, more are left. Zero: all,
+	// and how many is found out from readers with a Len, a Stat or a Seek; of others nothing is
+	// known, and they are sent as they come. It is best known: the server holds an object of
+	// unknown size to no limit.
 	Size int64
 
 	// Progress is told how many bytes are sent of how many, -1 if that is not known. It is called
@@ -86,7 +87,8 @@ type UploadResult struct {
 
 // Upload stores what r gives, from where it stands to its end, as a new object. It streams: memory
 // does not grow with the size. r is not closed; after an error it has been read in part. An upload
-// is sent once, not tried again; [Client.UploadResumable] survives a broken connection.
+// is sent once, not tried again; [Client.UploadResumable] survives a broken connection. As in net/http,
+// the end of ctx ends an upload once a Read of r that is waiting returns.
 func (c *Client) Upload(ctx context.Context, bucket, path string, r io.Reader, opts ...*UploadOptions) (UploadResult, error) {
 	return c.upload(ctx, http.MethodPost, bucket, path, r, last(opts))
 }
