@@ -18,6 +18,7 @@ type jsonNode struct {
 	text    string   // of a string
 	number  *decimal // of a number
 	truth   bool
+	raw     string       // of an array or an object of a body: its text
 	items   []*jsonNode  // of an array
 	members []jsonMember // of an object: by length of the key, then by its bytes; each once
 }
@@ -42,7 +43,7 @@ const (
 // maxJSONDepth bounds how deep a text may nest.
 const maxJSONDepth = 1000
 
-// jsonReader reads JSON. With keep it makes no nodes; it only checks.
+// jsonReader reads JSON. The nodes of jsonb are sorted as it sorts them.
 type jsonReader struct {
 	s       string
 	at      int
@@ -101,9 +102,14 @@ func (r *jsonReader) unexpected(format string) {
 		return
 	}
 	r.err = &Error{Code: "22P02", Details: "The input string ended unexpectedly."}
-	if r.at < len(r.s) {
-		r.err.Details = fmt.Sprintf(format, r.token())
+	if r.at >= len(r.s) {
+		return
 	}
+	word := r.token()
+	if wordPart(word[0]) && word != "true" && word != "false" && word != "null" && !isDigit(word[0]) {
+		format = "Token \"%s\" is invalid."
+	}
+	r.err.Details = fmt.Sprintf(format, word)
 }
 
 func (r *jsonReader) value() *jsonNode {
@@ -147,6 +153,7 @@ func (r *jsonReader) nested() bool {
 
 func (r *jsonReader) object() *jsonNode {
 	n := &jsonNode{form: jsonObject}
+	start := r.at
 	r.at++
 	if !r.nested() {
 		return nil
@@ -155,7 +162,7 @@ func (r *jsonReader) object() *jsonNode {
 	r.space()
 	if r.at < len(r.s) && r.s[r.at] == '}' {
 		r.at++
-		return n
+		return r.spelled(n, start)
 	}
 	for {
 		r.space()
@@ -188,8 +195,16 @@ func (r *jsonReader) object() *jsonNode {
 		if !r.ordered {
 			n.normalize()
 		}
-		return n
+		return r.spelled(n, start)
 	}
+}
+
+// spelled keeps the text of what was read, if it matters.
+func (r *jsonReader) spelled(n *jsonNode, start int) *jsonNode {
+	if r.ordered {
+		n.raw = r.s[start:r.at]
+	}
+	return n
 }
 
 // normalize sorts an object's members as jsonb does; of equal keys the last stays.
@@ -214,6 +229,7 @@ func compareKeys(a, b string) int {
 
 func (r *jsonReader) array() *jsonNode {
 	n := &jsonNode{form: jsonArray}
+	start := r.at
 	r.at++
 	if !r.nested() {
 		return nil
@@ -222,7 +238,7 @@ func (r *jsonReader) array() *jsonNode {
 	r.space()
 	if r.at < len(r.s) && r.s[r.at] == ']' {
 		r.at++
-		return n
+		return r.spelled(n, start)
 	}
 	for {
 		v := r.value()
@@ -240,7 +256,7 @@ func (r *jsonReader) array() *jsonNode {
 			return nil
 		}
 		r.at++
-		return n
+		return r.spelled(n, start)
 	}
 }
 

@@ -584,7 +584,10 @@ func (s *scope) jsonPath(op string, a, b *compiled) (*compiled, *Error) {
 		case string:
 			n = n.get(key)
 		case int64:
-			n = n.item(key)
+			// jsonb keeps a plain value as an array of one, and shows it here
+			if a.typ.kind != kindJSONB || n.form == jsonArray || n.form == jsonObject || key != 0 && key != -1 {
+				n = n.item(key)
+			}
 		case *arrayValue:
 			for _, part := range key.items {
 				text, _ := part.(string)

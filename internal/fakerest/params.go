@@ -199,7 +199,7 @@ func parseParams(raw string, call bool) (*params, *Error) {
 		var err *Error
 		switch {
 		case q.key == "select":
-			if !seen[q.key] {
+			if !seen[q.key] && q.value != "" {
 				selected = q.value
 			}
 		case q.key == "columns":
@@ -515,7 +515,15 @@ func (r *reader) operation(c *condition, value func() string) {
 			return
 		}
 		modifier, rest = rest[1:i], rest[i+1:]
-		if modifier == "" {
+		at := len(r.s) - len(rest) - len(modifier) - 2
+		switch {
+		case slices.Contains(quantifiable, name) && modifier != "any" && modifier != "all":
+			r.failAt(at+1, "unexpected %s expecting operator (eq, gt, ...)", first(modifier+")"))
+			return
+		case simpleOperators[name] != "" && !slices.Contains(quantifiable, name):
+			r.failAt(at, "unexpected \"(\" expecting operator (eq, gt, ...)")
+			return
+		case modifier == "":
 			r.failAt(start, "unexpected \"(\" expecting %s", operatorName)
 			return
 		}
@@ -697,9 +705,12 @@ func (r *reader) tree() condition {
 		return c
 	}
 	r.at = start
+	if c, _ := utf8.DecodeRuneInString(r.s[r.at:]); !r.peek(`"`) && !nameRune(c) {
+		r.fail(fieldName + ", negation operator (not) or logic operator (and, or)")
+	}
 	c := condition{field: r.field()}
 	if r.err == nil && !r.accept(".") {
-		r.fail("\"->\", \"->>\" or delimiter (.)")
+		r.fail("letter, digit, \"-\", \"->>\", \"->\" or delimiter (.)")
 	}
 	if r.err == nil {
 		r.operation(&c, r.logicValue)

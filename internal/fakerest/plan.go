@@ -22,6 +22,7 @@ type plan struct {
 	offset  int
 	embeds  []*embed
 	grouped bool     // some items are aggregates
+	counted bool     // by the name count alone: nothing else may be shown
 	used    []string // columns that are read
 	depth   int
 }
@@ -39,6 +40,7 @@ type planItem struct {
 type planOrder struct {
 	expr       *compiled
 	embed      *embed // whose column it is; nil: the table's own
+	count      bool   // the number of rows of a group
 	desc       bool
 	nullsFirst *bool
 }
@@ -59,6 +61,7 @@ type record struct {
 	values   []value
 	embedded [][]*record // by embed; nil until it is known
 	known    []bool
+	size     int64 // of a group
 }
 
 // test is a condition on a record.
@@ -109,6 +112,20 @@ func (p *plan) selects(items []selectItem, aggregates bool) *Error {
 			return err
 		}
 	}
+	if p.counted {
+		for _, item := range p.items {
+			name := "*"
+			switch {
+			case item.agg != nil:
+				continue
+			case item.expr != nil:
+				name = p.alias + "." + item.expr.name
+			case item.embed != nil:
+				name = p.alias + "_" + item.embed.name + "_1.*"
+			}
+			return fault("42803", "column \"%s\" must appear in the GROUP BY clause or be used in an aggregate function", name)
+		}
+	}
 	return nil
 }
 
@@ -149,6 +166,12 @@ func (p *plan) column(item selectItem, aggregates bool) *Error {
 		return nil
 	}
 	out := planItem{name: item.alias}
+	if item.field.name == "count" && len(item.field.path) == 0 && p.rel.column("count") < 0 && item.aggregate == "" {
+		// table.count is count(table) to Postgres, and needs no GROUP BY of PostgREST's
+		p.counted = true
+		item.field.name, item.aggregate, item.aggCast = "*", "count", item.cast
+		return p.aggregate(item, out)
+	}
 	if item.aggregate != "" {
 		if !aggregates {
 			return refusal(400, "PGRST123", aggregatesOff)
@@ -360,6 +383,11 @@ func (p *plan) sort(terms []orderTerm) *Error {
 			}
 			in = o.embed.plan
 		}
+		if p.grouped && o.embed == nil && t.field.name == "count" && len(t.field.path) == 0 && p.rel.column("count") < 0 {
+			o.expr, o.count = constant(typInt8, int64(0)), true
+			p.order = append(p.order, o)
+			continue
+		}
 		var err *Error
 		if o.expr, err = in.field(t.field); err != nil {
 			return err
@@ -389,10 +417,6 @@ func (p *plan) condition(c condition) (test, *Error) {
 		if i := p.embedded(c.field.name); i >= 0 {
 			if c.test.op == "is" && c.test.value == "null" {
 				return p.embedNull(i, c.negate), nil
-			}
-			if p.rel.column(c.field.name) < 0 {
-				return nil, refusal(400, "PGRST120", "Bad operator on the '%s' embedded resource", c.field.name).
-					with("Only is null or not is null filters are allowed on embedded resources")
 			}
 		}
 	}

@@ -221,6 +221,7 @@ func (r *run) group(p *plan, records []*record) ([]*record, *Error) {
 		shown   []value
 		columns [][]value
 		first   *record
+		size    int64
 	}
 	var groups []*group
 	index := map[string]*group{}
@@ -254,6 +255,7 @@ func (r *run) group(p *plan, records []*record) ([]*record, *Error) {
 			index[string(key)] = g
 			groups = append(groups, g)
 		}
+		g.size++
 		for i, item := range p.items {
 			if item.agg == nil {
 				continue
@@ -282,7 +284,7 @@ func (r *run) group(p *plan, records []*record) ([]*record, *Error) {
 			}
 			g.shown[i] = v
 		}
-		out[n] = &record{values: g.shown}
+		out[n] = &record{values: g.shown, size: g.size}
 		if g.first != nil {
 			out[n].embedded, out[n].known = g.first.embedded, g.first.known
 		}
@@ -323,6 +325,9 @@ func (r *run) sortGroups(p *plan, records []*record) *Error {
 	}
 	places := make([]int, len(p.order))
 	for i, o := range p.order {
+		if o.count {
+			continue
+		}
 		places[i] = slices.IndexFunc(p.items, func(item planItem) bool {
 			return item.agg == nil && item.expr != nil && item.expr.source != nil && o.expr.source != nil && *item.expr.source == *o.expr.source
 		})
@@ -332,7 +337,11 @@ func (r *run) sortGroups(p *plan, records []*record) *Error {
 	}
 	slices.SortStableFunc(records, func(a, b *record) int {
 		for i, o := range p.order {
-			if c := compareSorted(o.expr.typ, a.values[places[i]], b.values[places[i]], o.desc, o.nullsFirst); c != 0 {
+			x, y := a.values[places[i]], b.values[places[i]]
+			if o.count {
+				x, y = a.size, b.size
+			}
+			if c := compareSorted(o.expr.typ, x, y, o.desc, o.nullsFirst); c != 0 {
 				return c
 			}
 		}
@@ -456,27 +465,27 @@ func (r *run) members(p *plan, rec *record) ([]jsonMember, *Error) {
 }
 
 // appendRow writes a row as the JSON of the answer.
-func (r *run) appendRow(dst []byte, p *plan, rec *record, strip bool) ([]byte, *Error) {
+func (r *run) appendRow(dst []byte, p *plan, rec *record) ([]byte, *Error) {
 	columns, err := r.show(p, rec)
 	if err != nil {
 		return nil, err
 	}
 	dst = append(dst, '{')
-	first := true
-	for _, c := range columns {
-		if strip && c.v == nil {
-			continue
-		}
-		if !first {
+	for i, c := range columns {
+		if i > 0 {
 			dst = append(dst, ',')
 		}
-		first = false
 		dst = append(appendJSONString(dst, c.name), ':')
-		if n, ok := c.v.(*jsonNode); ok && strip {
-			dst = n.stripNulls().appendTo(dst)
-			continue
-		}
 		dst = appendJSON(dst, c.typ, c.v, r.tx.locale())
 	}
 	return append(dst, '}'), nil
+}
+
+// stripped is JSON without nulls and spaces, as json_strip_nulls makes it.
+func stripped(body []byte) ([]byte, *Error) {
+	n, err := parseBody(string(body))
+	if err != nil {
+		return nil, err
+	}
+	return []byte(n.stripNulls().compact()), nil
 }

@@ -147,10 +147,7 @@ func (db *database) relate(schema string, from *table, target, hint string) (rel
 		case r.self && hint == "" && direct:
 			ok = named && r.kind == oneToMany || outgoing && column(r.from, r.columns, target) || named && r.kind == oneToOne && r.parentSide
 		case r.self && direct:
-			ok = named && (r.name == hint && (r.kind == oneToMany || outgoing) || outgoing && column(r.from, r.columns, hint) || !outgoing && column(r.to, r.targets, hint))
-			if r.name == hint && outgoing {
-				ok = false
-			}
+			ok = named && !outgoing && column(r.to, r.targets, hint)
 		case hint == "":
 			ok = named || direct && r.to.view == nil && (r.name == target || outgoing && column(r.from, r.columns, target))
 		default:

@@ -56,15 +56,12 @@ func (q *request) reads() bool { return q.method == http.MethodGet || q.method =
 func (s *Server) request(r *http.Request) (*request, *Error) {
 	q := &request{method: r.Method, raw: r.URL.RawQuery, to: -1}
 	path := strings.Split(strings.TrimPrefix(r.URL.Path, "/"), "/")
-	if len(path) > 1 && path[len(path)-1] == "" {
-		path = path[:len(path)-1]
-	}
 	switch {
 	case len(path) == 1 && path[0] == "":
 		q.root = true
 	case len(path) == 1:
 		q.name = path[0]
-	case len(path) == 2 && path[0] == "rpc" && path[1] != "":
+	case len(path) == 2 && path[0] == "rpc":
 		q.call, q.name = true, path[1]
 	default:
 		return nil, nil
@@ -156,7 +153,13 @@ func (q *request) ranges(r *http.Request) *Error {
 			}
 		}
 	}
-	if n, ok := q.params.limits[""]; ok && n < 0 {
+	limit, bounded := q.params.limits[""]
+	offset := q.params.offsets[""]
+	negative := bounded && limit < 0
+	if q.ranged && !(bounded && limit == 0) { // both have no row in common
+		negative = negative || bounded && offset+limit-1 < q.from || q.to >= 0 && q.to < offset
+	}
+	if negative {
 		return refusal(416, "PGRST103", notSatisfiable).with("Limit should be greater than or equal to zero.")
 	}
 	return nil
@@ -270,7 +273,7 @@ func (q *request) accept(header string) *Error {
 		}
 		names = append(names, m.name)
 		switch name {
-		case "*/*", "application/*":
+		case "*/*":
 			m.kind, m.name = "json", "application/json"
 		case "application/json":
 			m.kind, m.strip, m.name = "json", false, name
@@ -345,15 +348,12 @@ func (q *request) jsonPayload() (*payload, *Error) {
 		p.array = true
 		p.objects = n.items
 	default:
-		if q.call {
-			return p, nil
-		}
-		p.objects = []*jsonNode{n}
+		return p, nil // nothing to write
 	}
 	if len(p.objects) > 0 {
 		p.keys = keysOf(p.objects[0])
 	}
-	if q.params.columns != nil || q.call {
+	if q.params.columns != nil {
 		return p, nil
 	}
 	for _, o := range p.objects {

@@ -1,6 +1,7 @@
 package fakerest
 
 import (
+	"bytes"
 	"net/http"
 	"slices"
 	"strings"
@@ -22,7 +23,7 @@ func (s *Server) callFunction(tx *txn, q *request) (*answer, *Error) {
 	if f.undeclared {
 		return s.callUndeclared(tx, q, f, raw)
 	}
-	values, err := tx.argumentValues(f, given, raw)
+	values, err := tx.argumentValues(f, given, raw, q.reads())
 	if err != nil {
 		return nil, err
 	}
@@ -33,11 +34,7 @@ func (s *Server) callFunction(tx *txn, q *request) (*answer, *Error) {
 	if f.impl == nil {
 		return nil, withoutBody(f)
 	}
-	var rows [][]value
-	if err := tx.statement(func() *Error { return nil }); err != nil {
-		return nil, err
-	}
-	rows, err = tx.invoke(f, values)
+	rows, err := tx.invoke(f, values)
 	if err != nil {
 		return nil, err
 	}
@@ -50,12 +47,13 @@ func (s *Server) callFunction(tx *txn, q *request) (*answer, *Error) {
 		}
 		a.header.Set("Content-Range", contentRange(0, 0, total))
 		q.applied(a, false)
+		a.header.Del("Content-Profile") // there is no content
 		return a, nil
 	}
 	if f.returns.kind != kindRecord {
 		return s.scalars(tx, q, f, rows)
 	}
-	p.source = narrowed(p, rows)
+	p.source = func(*txn) ([][]value, *Error) { return rows, nil }
 	q.bound(p)
 	if s.cfg.MaxRows > 0 {
 		p.restrict(s.cfg.MaxRows)
@@ -66,33 +64,72 @@ func (s *Server) callFunction(tx *txn, q *request) (*answer, *Error) {
 	return s.page(tx, q, p)
 }
 
-// narrowed gives the rows of a result.
-func narrowed(_ *plan, rows [][]value) func(*txn) ([][]value, *Error) {
-	return func(*txn) ([][]value, *Error) { return rows, nil }
-}
-
 // oneRow answers with the object that a function returns.
 func (s *Server) oneRow(tx *txn, q *request, p *plan) (*answer, *Error) {
-	if q.media.kind == "json" {
-		q.media.kind = "object"
+	if q.media.kind != "json" {
+		return s.page(tx, q, p)
 	}
-	a, err := s.page(tx, q, p)
-	return a, err
+	r, f, err := tx.read(p)
+	if err != nil {
+		return nil, err
+	}
+	a := newAnswer(200)
+	one := 1
+	var total *int
+	if q.prefer.count != "" {
+		total = &one
+	}
+	a.header.Set("Content-Range", contentRange(0, 0, total))
+	q.applied(a, false)
+	body := []byte("null")
+	if len(f.records) > 0 {
+		body, err = r.appendRow(nil, p, f.records[0])
+		if err == nil && q.media.strip {
+			body, err = stripped(body)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return a.typed(q.media.name, body), nil
 }
 
 // resultPlan resolves what a call says about the rows that it gets. Columns that select= does not
 // name cannot be filtered or sorted by, as in PostgREST 12.
 func (s *Server) resultPlan(q *request, f *function) (*plan, *Error) {
 	if f.returns.kind != kindRecord {
-		return nil, nil
+		return nil, q.noColumns(f)
 	}
 	rel := f.returns.table
+	for _, item := range q.params.selected {
+		if name := item.field.name; !item.embed && name != "*" && name != "count" && rel.column(name) < 0 {
+			return nil, fault("42703", "column pgrst_call.%s does not exist", name)
+		}
+	}
 	p, err := newPlan(s.db, q.schema, rel, q.params, !s.cfg.NoAggregates)
 	if err != nil {
 		return nil, err
 	}
-	p.source = narrowed(p, nil)
 	return p, s.checkSelected(q, rel)
+}
+
+// noColumns refuses columns of a result that has none.
+func (q *request) noColumns(f *function) *Error {
+	missing := func(name string) *Error { return fault("42703", "column %s.%s does not exist", f.name, name) }
+	for _, item := range q.params.selected {
+		if !item.embed && item.field.name != "*" && item.field.name != "count" {
+			return missing(item.field.name)
+		}
+	}
+	for _, p := range q.params.filters {
+		if p.cond.op == "" {
+			return missing(p.cond.field.name)
+		}
+	}
+	for _, o := range q.params.orders {
+		return missing(o.terms[0].field.name)
+	}
+	return nil
 }
 
 func (s *Server) checkSelected(q *request, rel *table) *Error {
@@ -170,7 +207,7 @@ func (s *Server) scalars(tx *txn, q *request, f *function, rows [][]value) (*ans
 	q.applied(a, false)
 	if q.media.kind == "csv" {
 		var b strings.Builder
-		b.WriteString(f.name)
+		b.WriteString("pgrst_scalar")
 		for _, r := range rows {
 			b.WriteString("\n")
 			if r[0] != nil {
@@ -192,7 +229,7 @@ func (s *Server) scalars(tx *txn, q *request, f *function, rows [][]value) (*ans
 		body = append(body, '[')
 		for i, r := range rows {
 			if i > 0 {
-				body = append(body, ", \n "...)
+				body = append(body, ", "...)
 			}
 			body = appendJSON(body, f.returns, r[0], tx.locale())
 		}
@@ -244,20 +281,34 @@ func (q *request) argumentsOf() (map[string]*jsonNode, *jsonNode, *Error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if body.raw != nil && body.raw.form == jsonObject {
-		for _, m := range body.raw.members {
+	args := body.raw
+	if args != nil && args.form == jsonArray && len(args.items) > 0 {
+		args = args.items[0]
+	}
+	if args != nil && args.form == jsonObject {
+		for _, m := range args.members {
 			if q.params.columns == nil || slices.Contains(q.params.columns, m.key) {
 				given[m.key] = m.value
 			}
 		}
 	}
-	return given, body.raw, nil
+	raw := body.raw
+	switch {
+	case len(bytes.TrimSpace(q.body)) == 0 && q.content == "application/json":
+		raw = nil
+	case raw != nil && raw.form != jsonObject && raw.form != jsonArray:
+		raw = &jsonNode{form: jsonArray}
+	}
+	return given, raw, nil
 }
 
 // choose finds the one function that takes the arguments.
 func (db *database) choose(q *request, given map[string]*jsonNode) (*function, *Error) {
 	list := db.functions[qualified{q.schema, q.name}]
 	var fits, whole []*function
+	if q.prefer.single {
+		return nil, unsupported("params=single-object")
+	}
 	for _, f := range list {
 		if f.undeclared {
 			return f, nil
@@ -328,10 +379,14 @@ func (db *database) noFunction(q *request, given map[string]*jsonNode, list []*f
 }
 
 // argumentValues makes values of the arguments that are given, and of defaults.
-func (tx *txn) argumentValues(f *function, given map[string]*jsonNode, raw *jsonNode) ([]value, *Error) {
+func (tx *txn) argumentValues(f *function, given map[string]*jsonNode, raw *jsonNode, reads bool) ([]value, *Error) {
 	values := make([]value, len(f.args))
 	if len(f.args) == 1 && f.args[0].name == "" {
-		v, err := jsonToValue(f.args[0].typ, raw, tx.locale())
+		text := ""
+		if raw != nil {
+			text = raw.spelling()
+		}
+		v, err := parseValue(f.args[0].typ, text, tx.locale())
 		return []value{v}, err
 	}
 	for i, a := range f.args {
@@ -340,7 +395,7 @@ func (tx *txn) argumentValues(f *function, given map[string]*jsonNode, raw *json
 		switch {
 		case n == nil && a.value != nil:
 			values[i], err = a.value.eval(&env{tx: tx})
-		case n != nil && a.variadic && n.form == jsonString && !strings.HasPrefix(n.text, "{"):
+		case n != nil && a.variadic && n.form == jsonString && reads:
 			values[i], err = jsonToValue(a.typ, &jsonNode{form: jsonArray, items: []*jsonNode{n}}, tx.locale())
 		default:
 			values[i], err = jsonToValue(a.typ, n, tx.locale())

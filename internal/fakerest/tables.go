@@ -74,7 +74,7 @@ func (q *request) applied(a *answer, write bool) {
 	if text := q.prefer.applied(write); text != "" {
 		a.header.Set("Preference-Applied", text)
 	}
-	if q.profiled {
+	if q.profiled && (!write || q.prefer.returning == "representation") {
 		a.header.Set("Content-Profile", q.schema)
 	}
 }
@@ -84,16 +84,31 @@ func (s *Server) render(q *request, a *answer, r *run, p *plan, records []*recor
 	switch q.media.kind {
 	case "csv":
 		body, err := r.csv(p, records)
-		return a.typed("text/csv", body), err
+		if err != nil {
+			return nil, err
+		}
+		return a.typed("text/csv", body), nil
 	case "object":
 		if len(records) != 1 {
 			return singular(len(records), q.media)
 		}
-		body, err := r.appendRow(nil, p, records[0], q.media.strip)
-		return a.typed(q.media.name, body), err
+		body, err := r.appendRow(nil, p, records[0])
+		if err == nil && q.media.strip {
+			body, err = stripped(body)
+		}
+		if err != nil {
+			return nil, err
+		}
+		return a.typed(q.media.name, body), nil
 	}
-	body, err := r.array(p, records, q.media.strip)
-	return a.typed(q.media.name, body), err
+	body, err := r.array(p, records)
+	if err == nil && q.media.strip {
+		body, err = stripped(body)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return a.typed(q.media.name, body), nil
 }
 
 // singular refuses a number of rows other than one. The answer has two media types, as PostgREST's has.
@@ -104,14 +119,14 @@ func singular(n int, m media) (*answer, *Error) {
 }
 
 // array writes rows as json_agg does.
-func (r *run) array(p *plan, records []*record, strip bool) ([]byte, *Error) {
+func (r *run) array(p *plan, records []*record) ([]byte, *Error) {
 	dst := []byte{'['}
 	for i, rec := range records {
 		if i > 0 {
 			dst = append(dst, ", \n "...)
 		}
 		var err *Error
-		if dst, err = r.appendRow(dst, p, rec, strip); err != nil {
+		if dst, err = r.appendRow(dst, p, rec); err != nil {
 			return nil, err
 		}
 	}
@@ -120,6 +135,9 @@ func (r *run) array(p *plan, records []*record, strip bool) ([]byte, *Error) {
 
 // csv writes rows, below the names of the columns. Without a row there are no names either.
 func (r *run) csv(p *plan, records []*record) ([]byte, *Error) {
+	if len(records) == 0 {
+		return []byte("\n"), nil
+	}
 	var b strings.Builder
 	for i, rec := range records {
 		columns, err := r.show(p, rec)
@@ -157,6 +175,11 @@ func (s *Server) options(q *request) (*answer, *Error) {
 	a := newAnswer(200)
 	a.header.Set("Access-Control-Allow-Origin", "*")
 	if q.call {
+		asked := *q
+		asked.method = http.MethodGet
+		if _, err := s.db.choose(&asked, nil); err != nil {
+			return nil, err
+		}
 		a.header.Set("Allow", "OPTIONS,GET,HEAD,POST")
 		return a, nil
 	}
@@ -165,9 +188,13 @@ func (s *Server) options(q *request) (*answer, *Error) {
 		return newAnswer(404).typed("application/json", []byte("{}")), nil
 	}
 	allow := "OPTIONS,GET,HEAD"
-	if rel.view == nil || rel.view.base != nil {
+	base := rel
+	for base != nil && base.view != nil {
+		base = base.view.base
+	}
+	if base != nil {
 		allow += ",POST"
-		if rel.primary != nil {
+		if base.primary != nil {
 			allow += ",PUT"
 		}
 		allow += ",PATCH,DELETE"
@@ -182,8 +209,11 @@ func (s *Server) writeTable(tx *txn, q *request) (*answer, *Error) {
 	if err != nil {
 		return nil, err
 	}
-	if q.prefer.returning != "representation" {
-		q.params.selected = nil
+	if q.prefer.returning != "representation" { // what is embedded must be there all the same
+		q.params.selected = slices.DeleteFunc(slices.Clone(q.params.selected), func(item selectItem) bool { return !item.embed })
+	}
+	if q.method == http.MethodPost {
+		q.params.filters = slices.DeleteFunc(slices.Clone(q.params.filters), func(f filterParam) bool { return len(f.path) == 0 })
 	}
 	p, err := newPlan(s.db, q.schema, rel, q.params, !s.cfg.NoAggregates)
 	if err != nil {
@@ -241,6 +271,13 @@ func (w *writer) rows(columns []int) ([][]value, *Error) {
 		row := make([]value, len(columns))
 		for i, c := range columns {
 			col := w.rel.columns[c]
+			if w.q.prefer.missing == "default" && o.raw != "" { // such a body is read as jsonb
+				n, err := parseJSON(o.raw)
+				if err != nil {
+					return nil, err
+				}
+				o = n
+			}
 			m := o.get(col.name)
 			if m == nil && w.q.prefer.missing == "default" {
 				row[i] = makeDefault{}
@@ -248,6 +285,9 @@ func (w *writer) rows(columns []int) ([][]value, *Error) {
 			}
 			var err *Error
 			if row[i], err = jsonToValue(col.typ, m, w.tx.locale()); err != nil {
+				if err.Message == "expected JSON array" && err.Hint == "" {
+					return nil, err.hinted("See the value of key \"%s\".", col.name)
+				}
 				return nil, err
 			}
 		}
@@ -284,7 +324,11 @@ func (w *writer) insert() (*answer, *Error) {
 		return nil, err
 	}
 	if len(w.body.objects) == 0 && w.q.params.columns == nil {
-		return w.nothing(http.StatusCreated)
+		status := http.StatusCreated
+		if w.q.prefer.resolution == "merge-duplicates" {
+			status = http.StatusOK
+		}
+		return w.nothing(status)
 	}
 	s, err := w.tx.sinkOf(w.rel, "insert")
 	if err != nil {
@@ -558,11 +602,8 @@ func (w *writer) done(status int, out *written, lower, upper int) (*answer, *Err
 		a.status = http.StatusOK
 	}
 	p := *w.plan
-	p.where, p.offset, p.limit = nil, 0, unlimited // what was written is shown, whatever it has become
+	p.where, p.order, p.offset, p.limit = nil, nil, 0, unlimited // what was written is shown, whatever it has become
 	p.source = func(*txn) ([][]value, *Error) { return out.rows, nil }
-	if w.q.method == http.MethodDelete || w.q.method == http.MethodPatch {
-		p.order = w.plan.order
-	}
 	r, f, err := w.tx.read(&p)
 	if err != nil {
 		return nil, err

@@ -165,6 +165,7 @@ const (
 	timeFine timeFault = iota
 	timeUnread
 	timeOutOfRange
+	timeOtherOrder // a month or a day that may be the other
 )
 
 func monthNumber(word string) int {
@@ -260,6 +261,9 @@ func parseMoment(text string) (moment, timeFault) {
 	}
 	if bc && m.hasDate {
 		m.year = 1 - m.year
+	}
+	if m.hasDate && (m.month > 12 || m.day > 31) {
+		return m, timeOtherOrder
 	}
 	if m.hasDate && !m.exists(bc) {
 		return m, timeOutOfRange
@@ -455,8 +459,12 @@ func (m *moment) exists(bc bool) bool {
 }
 
 func timeError(f timeFault, t *typ, text string) *Error {
-	if f == timeOutOfRange {
+	switch f {
+	case timeOutOfRange:
 		return fault("22008", "date/time field value out of range: \"%s\"", text)
+	case timeOtherOrder:
+		return fault("22008", "date/time field value out of range: \"%s\"", text).
+			hinted("Perhaps you need a different \"datestyle\" setting.")
 	}
 	return fault("22007", "invalid input syntax for type %s: \"%s\"", t, text)
 }

@@ -475,8 +475,7 @@ func (tx *txn) invoke(f *function, values []value) ([][]value, *Error) {
 	return tx.results(f, out)
 }
 
-// callGo runs the Go function. A panic is an error of the function, which must not leave the
-// database locked.
+// callGo runs the Go function, as a statement within the transaction.
 func (tx *txn) callGo(f *function, args Args) (out any, failed *Error) {
 	r := tx.role
 	if f.definer {

@@ -177,9 +177,14 @@ func parseFloat(t *typ, s string) (value, *Error) {
 
 func parseBytes(s string) (value, *Error) {
 	if body, ok := strings.CutPrefix(s, `\x`); ok {
-		b, err := hex.DecodeString(strings.Join(strings.Fields(body), ""))
+		digits := strings.Join(strings.Fields(body), "")
+		if i := strings.IndexFunc(digits, func(r rune) bool { return !strings.ContainsRune("0123456789abcdefABCDEF", r) }); i >= 0 {
+			c, _ := utf8.DecodeRuneInString(digits[i:])
+			return nil, fault("22023", "invalid hexadecimal digit: \"%c\"", c)
+		}
+		b, err := hex.DecodeString(digits)
 		if err != nil {
-			return nil, fault("22023", "invalid hexadecimal data: odd number of digits or an invalid digit")
+			return nil, fault("22023", "invalid hexadecimal data: odd number of digits")
 		}
 		return b, nil
 	}
@@ -581,9 +586,9 @@ func jsonToValue(t *typ, n *jsonNode, loc locale) (value, *Error) {
 			return nil, nil
 		}
 		if t.kind == kindJSON {
-			return jsonText(n.compact()), nil
+			return jsonText(n.spelling()), nil
 		}
-		return fails(parseJSON(n.compact()))
+		return fails(parseJSON(n.spelling()))
 	case kindArray:
 		if n.form == jsonArray {
 			return jsonToArray(t, n, loc)
@@ -602,7 +607,15 @@ func jsonToValue(t *typ, n *jsonNode, loc locale) (value, *Error) {
 		}
 		return parseValue(t, text, loc)
 	}
-	return parseValue(t, n.compact(), loc)
+	return parseValue(t, n.spelling(), loc)
+}
+
+// spelling is a node as it was sent.
+func (n *jsonNode) spelling() string {
+	if n.raw != "" {
+		return n.raw
+	}
+	return n.compact()
 }
 
 func jsonToArray(t *typ, n *jsonNode, loc locale) (value, *Error) {

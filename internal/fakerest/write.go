@@ -26,7 +26,11 @@ func (tx *txn) sinkOf(rel *table, command string) (*sink, *Error) {
 	if rel.view.base == nil {
 		return nil, fault("55000", "cannot %s view \"%s\"", map[string]string{"insert": "insert into", "update": "update", "delete": "delete from"}[command], rel.name).
 			with("Views that do not select from a single table or view are not automatically updatable.").
-			hinted("To enable this, provide a rule or a trigger for it.")
+			hinted("%s", map[string]string{
+				"insert": "To enable inserting into the view, provide an INSTEAD OF INSERT trigger or an unconditional ON INSERT DO INSTEAD rule.",
+				"update": "To enable updating the view, provide an INSTEAD OF UPDATE trigger or an unconditional ON UPDATE DO INSTEAD rule.",
+				"delete": "To enable deleting from the view, provide an INSTEAD OF DELETE trigger or an unconditional ON DELETE DO INSTEAD rule.",
+			}[command])
 	}
 	inner, err := tx.sinkOf(rel.view.base, command)
 	if err != nil {
