@@ -16,8 +16,9 @@ const (
 	proactiveWait = 5 * time.Second
 	// A renewal that fails for a moment is tried again for this long, from firstRetry on.
 	renewFor = 10 * time.Second
-	// After it has failed, the next is begun when this is over, doubled each time.
-	firstPause, longestPause = time.Second, time.Minute
+	// After it has failed, the next is begun when this is over, doubled each time; sooner for who
+	// has nothing to go on with until then.
+	firstPause, longestPause, longestWait = time.Second, time.Minute, 5 * time.Second
 	firstRetry               = 200 * time.Millisecond
 	// What followed what is remembered for as long, and of as many sessions.
 	rememberFor   = 24 * time.Hour
@@ -52,8 +53,9 @@ type succession struct {
 	over    error // it is for good: nothing follows
 
 	failed error // the last renewal's, which is the answer until the pause is over
-	until  time.Time
 	pause  time.Duration
+	until  time.Time // for those whose token is still good
+	soon   time.Time // for those whose token is not
 }
 
 // renewal is one under way.
@@ -78,7 +80,7 @@ func (r *renewals) renew(ctx context.Context, h *held) (*held, error) {
 	case newest != h && now.Before(newest.due):
 		r.mu.Unlock()
 		return newest, nil
-	case s.flight == nil && now.Before(s.until):
+	case s.flight == nil && (now.Before(s.soon) || good && now.Before(s.until)):
 		r.mu.Unlock()
 		return nil, s.failed
 	case s.flight == nil:
@@ -214,12 +216,15 @@ func (r *renewals) land(s *succession, from *held, f *renewal, next *Session, er
 		f.next = heldSince(next, now)
 		s.next, s.nextKey = f.next, digestOf(f.next.refresh)
 		r.entry(s.nextKey).self = f.next
-		s.failed, s.until, s.pause = nil, time.Time{}, 0
+		s.failed, s.pause, s.until, s.soon = nil, 0, time.Time{}, time.Time{}
 	case dead:
 		f.err, s.over = err, err
 	default:
 		s.pause = min(max(2*s.pause, firstPause), longestPause)
-		f.err, s.failed, s.until = err, err, now.Add(max(s.pause, auth.RetryAfter(err)))
+		f.err, s.failed = err, err
+		asked := auth.RetryAfter(err)
+		s.until = now.Add(max(s.pause, asked))
+		s.soon = now.Add(max(min(s.pause, longestWait), asked))
 	}
 	r.mu.Unlock()
 	close(f.done)
