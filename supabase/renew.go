@@ -19,7 +19,7 @@ const (
 	// After it has failed, the next is begun when this is over, doubled each time; sooner for who
 	// has nothing to go on with until then.
 	firstPause, longestPause, longestWait = time.Second, time.Minute, 5 * time.Second
-	firstRetry               = 200 * time.Millisecond
+	firstRetry                            = 200 * time.Millisecond
 	// What followed what is remembered for as long, and of as many sessions.
 	rememberFor   = 24 * time.Hour
 	rememberCount = 10_000
