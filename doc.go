@@ -17,6 +17,8 @@
 //     by itself.
 //   - [github.com/streamconn/streamconn/supabase/auth]: users, sessions, and their administration;
 //     usable by itself too.
+//   - [github.com/streamconn/streamconn/supabase/storage]: buckets and objects, streamed; resumable
+//     uploads; a bucket as a file system; usable by itself too.
 //   - [github.com/streamconn/streamconn/supabase/supabasetest]: a Supabase project in memory, for
 //     tests of programs that use one.
 //
