@@ -88,8 +88,10 @@ func (o *options) run() error {
 		report.tables = append(report.tables, m)
 	}
 	if only.MatchString("counts") {
-		if err := within("counts", func(b *bed) { report.counts = cases.Counts(b, false) }); err != nil {
-			return err
+		for _, count := range cases.Counts() {
+			if err := within("counts", func(b *bed) { report.counts = append(report.counts, count(b, false)) }); err != nil {
+				return err
+			}
 		}
 	}
 	fmt.Print(report.markdown())

@@ -36,10 +36,9 @@ type Promise struct {
 	Holds           bool
 }
 
-// Counts counts everything; in short form it is quick.
-func Counts(tb testing.TB, short bool) []Figures {
-	tb.Helper()
-	return []Figures{stampedes(tb, short), twoProcs(tb, short), memory(tb, short), streamed(tb, short), transfers(tb, short)}
+// Counts are what is counted; each ends with its tb, and is quick in its short form.
+func Counts() []func(tb testing.TB, short bool) Figures {
+	return []func(testing.TB, bool) Figures{stampedes, twoProcs, memory, streamed, transfers}
 }
 
 type (
@@ -294,9 +293,9 @@ func memory(tb testing.TB, short bool) Figures {
 			func() func() { o := otterOf(tb, keys); return o.CleanUp },
 			func() func() { s := scopeOf(tb, keys); return func() { runtime.KeepAlive(s) } },
 		} {
-			before := live()
+			before := settled()
 			keep := fill()
-			f.Rows[i] = append(f.Rows[i], number(int(max(0, live()-before))/n))
+			f.Rows[i] = append(f.Rows[i], number(int(max(0, settled()-before))/n))
 			keep()
 		}
 	}
@@ -306,14 +305,23 @@ func memory(tb testing.TB, short bool) Figures {
 // live is the heap that is in use.
 func live() int64 {
 	runtime.GC()
-	runtime.GC()
-	return inUse()
-}
-
-func inUse() int64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc)
+}
+
+// settled is live once it no longer changes: what was used before ends a while later.
+func settled() int64 {
+	last := live()
+	for range 200 {
+		<-time.After(20 * time.Millisecond)
+		now := live()
+		if last-now < 16<<10 && now-last < 16<<10 {
+			return now
+		}
+		last = now
+	}
+	return last
 }
 
 // streamed is what a stream of rows holds in memory half-way.
@@ -334,7 +342,7 @@ func streamed(tb testing.TB, short bool) Figures {
 		tb.Cleanup(func() { _ = db.Close() })
 		conn := sqlconn.New(connection.Of("pets", db))
 		f.Header = append(f.Header, rowsName(n))
-		before, during, got := live(), int64(0), 0
+		before, during, got := settled(), int64(0), 0
 		for _, err := range sqlconn.Rows[Owner](ctx, conn, text) {
 			if err != nil {
 				tb.Fatal(err)
@@ -344,7 +352,7 @@ func streamed(tb testing.TB, short bool) Figures {
 			}
 		}
 		f.Rows[0] = append(f.Rows[0], number(int(max(0, during-before)/1024)))
-		before = live()
+		before = settled()
 		all, err := sqlconn.Query[Owner](ctx, conn.WithTTL(0), text)
 		if err != nil {
 			tb.Fatal(err)
