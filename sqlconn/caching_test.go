@@ -384,6 +384,24 @@ func TestDefect20_OneQueryCanBeCleared(t *testing.T) {
 	}
 }
 
+// Params and a bare map are encoded alike for the key, and only the former are arguments.
+func TestABareMapIsNoArgumentEvenIfItsParamsAreCached(t *testing.T) {
+	t.Parallel()
+	c := memory(t)
+	const text = "select :a"
+	for range 2 {
+		if got := one[int](t, c, text, sqlconn.Params{"a": 1}); got != 1 {
+			t.Fatal(got)
+		}
+		if got, err := sqlconn.QueryOne[int](t.Context(), c, text, map[string]any{"a": 1}); err == nil {
+			t.Errorf("a bare map gave %d", got)
+		}
+		if got, err := sqlconn.Query[int](t.Context(), c, text, map[string]any{"a": 1}); err == nil {
+			t.Errorf("a bare map gave %d", got)
+		}
+	}
+}
+
 func TestWhatEndsCachedReads(t *testing.T) {
 	t.Parallel()
 	boom := errors.New("boom")

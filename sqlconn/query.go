@@ -205,8 +205,14 @@ func queryOn[V any](ctx context.Context, e *engine, x executor, query string, ar
 
 // appendArgs encodes arguments for a cache key; ok is false if one has no stable form.
 func appendArgs(dst []byte, args []any) (encoded []byte, ok bool) {
-	for i := range args {
-		if dst, ok = cache.AppendArg(dst, args[i]); !ok {
+	for _, arg := range args {
+		switch v := arg.(type) {
+		case Params:
+			arg = map[string]any(v) // which is encoded faster, and is no argument itself
+		case map[string]any:
+			return dst, false // the call is to end with its error
+		}
+		if dst, ok = cache.AppendArg(dst, arg); !ok {
 			return dst, false
 		}
 	}
