@@ -31,7 +31,7 @@ import (
 
 	"github.com/streamconn/streamconn/connection"
 	"github.com/streamconn/streamconn/supabase"
-	"github.com/streamconn/streamconn/supabase/supabasetest"
+	"github.com/streamconn/streamconn/supabase/supabasetest" //nolint:depguard // the project that this program starts where there is none
 )
 
 // bucket is one that nobody has: it is deleted in the end.

@@ -163,6 +163,7 @@ func (f *FS) stat(op, name string) (*fileInfo, error) {
 // list is what there is in a folder, by name; of an object and a folder with one name the object.
 func (f *FS) list(key string) ([]fs.DirEntry, error) {
 	var infos []*fileInfo
+	first := ""
 	for offset := 0; ; {
 		page, err := f.c.ListObjects(f.ctx, f.bucket, key, &ListOptions{Limit: walkPage, Offset: offset})
 		if err != nil {
@@ -175,9 +176,10 @@ func (f *FS) list(key string) ([]fs.DirEntry, error) {
 				}
 			}
 		}
-		if len(page) < walkPage {
+		if len(page) < walkPage || page[0].Path == first {
 			break
 		}
+		first = page[0].Path // a server that knows no offset would give the same page for ever
 		offset += len(page)
 	}
 	slices.SortStableFunc(infos, func(a, b *fileInfo) int {

@@ -2,6 +2,7 @@ package storage_test
 
 import (
 	"errors"
+	"fmt"
 	"html/template"
 	"io"
 	"io/fs"
@@ -149,5 +150,17 @@ func TestAnObjectHidesTheFolderOfItsName(t *testing.T) {
 	entries, err := files.ReadDir(".")
 	if err != nil || len(entries) != 3 || entries[0].Name() != "css" || entries[0].IsDir() {
 		t.Error(entries, err)
+	}
+}
+
+func TestAFolderOfManyFiles(t *testing.T) {
+	t.Parallel()
+	s, st := newServer(t, "b")
+	for i := range 2300 {
+		s.put("b", fmt.Sprintf("many/%04d", i), "a/b", "")
+	}
+	entries, err := st.FS(t.Context(), "b").ReadDir("many")
+	if err != nil || len(entries) != 2300 || entries[2299].Name() != "2299" {
+		t.Error(len(entries), err)
 	}
 }

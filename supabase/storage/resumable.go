@@ -24,8 +24,8 @@ const maxLost = 10
 
 // UploadResumable stores what r gives in chunks of [ChunkSize], by the protocol TUS. After a broken
 // connection, or an answer that says so, it asks the server how much has arrived, and goes on from
-// there; it gives up when it gets no further ten times in a row, after about half a minute, or when
-// ctx ends.
+// there; a connection that stands still for a minute counts as broken. It gives up when it gets no
+// further ten times in a row, with pauses of half a minute in all, or when ctx ends.
 //
 // A program that was restarted goes on too, by the URL that OnURL was told, for 24 hours:
 //
@@ -282,6 +282,7 @@ func (t *transfer) step(ctx context.Context) error {
 	req := &rest.Request{Method: http.MethodPatch, Path: t.path(), Header: header, Open: body.open, Length: n}
 	if n == 0 { // all is there but for the size
 		req.Open, req.Body = nil, []byte{}
+		watch.Reset(answered)
 	}
 	resp, err := t.c.send.Do(chunkCtx, req)
 	body.detach()

@@ -11,9 +11,13 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/streamconn/streamconn/supabase/storage"
 )
@@ -260,5 +264,53 @@ func TestAResumableUploadByASignedToken(t *testing.T) {
 	_, err := st.UploadResumable(t.Context(), "b", "x", bytes.NewReader(data), &storage.UploadOptions{SignedToken: token})
 	if o, _ := s.object("b", "x"); err != nil || !bytes.Equal(o.data, data) {
 		t.Error(len(o.data), err)
+	}
+}
+
+// A connection that stands still is broken as well, and the tries have an end.
+func TestAResumableUploadWaitsForNobodyForEver(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		still int // how many chunks stand still
+		down  bool
+		fails bool
+	}{"once": {1, false, false}, "for ever": {1000, false, true}, "no network": {0, true, true}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				still := tt.still
+				patches := 0
+				transport := roundTripper(func(r *http.Request) (*http.Response, error) {
+					resp := &http.Response{StatusCode: 204, Header: http.Header{}, Body: http.NoBody, Request: r}
+					switch r.Method {
+					case http.MethodPost:
+						resp.StatusCode = 201
+						resp.Header.Set("Location", "/upload/resumable/abc")
+						return resp, nil
+					case http.MethodHead:
+						resp.Header.Set("Upload-Offset", "0")
+						resp.Header.Set("Upload-Length", "4")
+						return resp, nil
+					}
+					defer func() { _ = r.Body.Close() }()
+					if patches++; tt.down {
+						return nil, syscall.ECONNRESET
+					}
+					if still--; still >= 0 {
+						<-r.Context().Done()
+						return nil, r.Context().Err()
+					}
+					n, _ := io.Copy(io.Discard, r.Body)
+					resp.Header.Set("Upload-Offset", strconv.FormatInt(n, 10))
+					return resp, nil
+				})
+				st := newClient(t, "http://storage.test", storage.WithHTTPClient(&http.Client{Transport: transport}))
+				start := time.Now()
+				_, err := st.UploadResumable(t.Context(), "b", "x.txt", strings.NewReader("data"))
+				if (err != nil) != tt.fails || tt.fails && patches != 11 || time.Since(start) > 15*time.Minute {
+					t.Errorf("%d chunks in %v: %v", patches, time.Since(start), err)
+				}
+			})
+		})
 	}
 }
