@@ -401,7 +401,7 @@ func (s *Server) generateLink(c *call) error {
 	}
 	u := s.byEmail(email)
 	now := s.now()
-	var in2 slot
+	var into slot
 	to := email
 	verification := in.Type
 	switch in.Type {
@@ -410,20 +410,20 @@ func (s *Server) generateLink(c *call) error {
 			u = s.newEmailUser(email, "", in.Data)
 			verification = "signup"
 		}
-		in2 = recovery
+		into = recovery
 		if verification == "signup" {
-			in2 = confirmation
+			into = confirmation
 		}
 	case "recovery":
 		if u == nil {
 			return fail(http.StatusNotFound, "user_not_found", "User with this email not found")
 		}
-		in2 = recovery
+		into = recovery
 	case "invite":
 		if u, err = s.invited(email, in.Data); err != nil {
 			return err
 		}
-		u.invited, in2 = now, confirmation
+		u.invited, into = now, confirmation
 	case "signup":
 		if u != nil && !u.emailConfirmed.IsZero() {
 			return fail(http.StatusUnprocessableEntity, "email_exists", "A user with this email address has already been registered")
@@ -437,7 +437,7 @@ func (s *Server) generateLink(c *call) error {
 		if u == nil {
 			u = s.newEmailUser(email, in.Password, in.Data)
 		}
-		in2 = confirmation
+		into = confirmation
 	case "email_change_current", "email_change_new":
 		if u == nil {
 			return fail(http.StatusNotFound, "user_not_found", "User with this email not found")
@@ -453,15 +453,15 @@ func (s *Server) generateLink(c *call) error {
 			s.makeCode(u, emailCurrent, email, nil)
 			s.makeCode(u, emailNew, moved, nil)
 		}
-		u.newEmail, in2 = moved, emailCurrent
+		u.newEmail, into = moved, emailCurrent
 		if in.Type == "email_change_new" {
-			in2, to = emailNew, moved
+			into, to = emailNew, moved
 		}
 	default:
 		return invalid("Invalid email action link type requested: " + in.Type)
 	}
-	otp, hash := s.makeCode(u, in2, to, nil)
-	switch in2 {
+	otp, hash := s.makeCode(u, into, to, nil)
+	switch into {
 	case confirmation:
 		u.confirmationSent = now
 	case recovery:
@@ -471,7 +471,7 @@ func (s *Server) generateLink(c *call) error {
 	}
 	u.updated = now
 	kind := verification
-	if in2 == emailNew || in2 == emailCurrent {
+	if into == emailNew || into == emailCurrent {
 		kind = "email_change"
 	}
 	return c.answer(struct {

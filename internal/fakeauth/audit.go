@@ -24,9 +24,6 @@ var auditTypes = map[string]string{
 	"challenge_created": "factor", "verification_attempted": "factor", "identity_unlinked": "user",
 }
 
-// maxAudit is how many entries are kept.
-const maxAudit = 10_000
-
 // note writes an entry. An admin is who acts if the call came through admin.
 func (s *Server) note(c *call, u *user, action string) {
 	actor := map[string]any{
@@ -39,9 +36,6 @@ func (s *Server) note(c *call, u *user, action string) {
 	if c.admin {
 		actor["actor_id"], actor["actor_username"] = "00000000-0000-0000-0000-000000000000", "service_role"
 		actor["traits"] = map[string]any{"user_id": u.id, "user_email": u.email, "user_phone": u.phone}
-	}
-	if len(s.audit) >= maxAudit {
-		s.audit = slices.Delete(s.audit, 0, maxAudit/10)
 	}
 	s.audit = append(s.audit, auditEntry{newUUID(), actor, s.now(), c.client()})
 }

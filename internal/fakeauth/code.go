@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -119,6 +120,9 @@ func (s *Server) sendCode(c *call, u *user, in slot, kind, to string, ch *challe
 }
 
 func (s *Server) link(hash, kind, redirect string) string {
+	if strings.ContainsAny(redirect, "&=#") { // else it stays as it is, and may be escaped already
+		redirect = url.QueryEscape(redirect)
+	}
 	return s.cfg.URL + "/verify?token=" + hash + "&type=" + kind + "&redirect_to=" + redirect
 }
 

@@ -7,6 +7,7 @@ package fakeauth
 import (
 	"cmp"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -211,9 +212,14 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	err := func() error {
 		s.mu.Lock()
 		defer s.mu.Unlock()
+		s.bound()
+		sent := len(s.mail)
 		err := run(c)
 		if unsaved := s.sync(); err == nil {
 			err = unsaved
+		}
+		if err != nil {
+			s.mail = s.mail[:sent]
 		}
 		return err
 	}()
@@ -222,4 +228,16 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c.send()
+}
+
+// maxKept is how many mails and entries of the audit log are kept, the newest.
+const maxKept = 10_000
+
+func (s *Server) bound() {
+	if len(s.mail) > maxKept {
+		s.mail = slices.Delete(s.mail, 0, maxKept/10)
+	}
+	if len(s.audit) > maxKept {
+		s.audit = slices.Delete(s.audit, 0, maxKept/10)
+	}
 }

@@ -38,8 +38,9 @@ func (s *Server) touch(u *user) *user {
 	return u
 }
 
-// sync makes the table follow the users that a call has touched.
+// sync makes the table follow the users that a call has touched. New ones that it refuses are none.
 func (s *Server) sync() error {
+	var failed error
 	for u := range s.touched {
 		delete(s.touched, u)
 		row := u.row()
@@ -47,9 +48,15 @@ func (s *Server) sync() error {
 			continue
 		}
 		if err := s.cfg.Table.Put(row); err != nil {
-			return fail(http.StatusInternalServerError, "unexpected_failure", "Database error saving user")
+			if failed == nil {
+				failed = fail(http.StatusInternalServerError, "unexpected_failure", "Database error saving new user")
+			}
+			if u.synced.ID == "" {
+				s.forget(u)
+			}
+			continue
 		}
 		u.synced = row
 	}
-	return nil
+	return failed
 }

@@ -238,17 +238,22 @@ func (s *Server) byPhone(phone string) *user {
 	return s.find(func(u *user) bool { return u.phone == phone && phone != "" })
 }
 
-// remove forgets a user and every session of it, unless the database refuses.
+// remove takes a user away, unless the database refuses.
 func (s *Server) remove(u *user) error {
 	if s.cfg.Table != nil {
 		if err := s.cfg.Table.Delete(u.id); err != nil {
 			return fail(http.StatusInternalServerError, "unexpected_failure", "Database error deleting user")
 		}
 	}
+	s.forget(u)
+	return nil
+}
+
+// forget forgets a user and every session of theirs.
+func (s *Server) forget(u *user) {
 	delete(s.users, u.id)
 	s.order = slices.DeleteFunc(s.order, func(o *user) bool { return o == u })
 	s.endSessions(u.id, func(*session) bool { return true })
-	return nil
 }
 
 var (

@@ -78,7 +78,7 @@ func (s *Server) verify(c *call) error {
 		return err
 	}
 	var u *user
-	var in2 slot
+	var held slot
 	switch {
 	case in.Type == "":
 		return invalid("Verify requires a verification type")
@@ -90,7 +90,7 @@ func (s *Server) verify(c *call) error {
 		if _, ok := slots[in.Type]; !ok || in.Type == "sms" || in.Type == "phone_change" {
 			return invalid("Invalid email verification type")
 		}
-		if u, in2 = s.byHash(in.Type, in.TokenHash); u == nil {
+		if u, held = s.byHash(in.Type, in.TokenHash); u == nil {
 			return fail(http.StatusForbidden, "otp_expired", "Email link is invalid or has expired")
 		}
 	case in.Email != "" && in.Phone != "" || in.Email == "" && in.Phone == "":
@@ -111,11 +111,11 @@ func (s *Server) verify(c *call) error {
 		if err != nil {
 			return err
 		}
-		if u, in2 = s.byOTP(in.Type, to, strings.ReplaceAll(in.Token, " ", "")); u == nil {
+		if u, held = s.byOTP(in.Type, to, strings.ReplaceAll(in.Token, " ", "")); u == nil {
 			return fail(http.StatusForbidden, "otp_expired", "Token has expired or is invalid")
 		}
 	}
-	done, err := s.use(u, in2)
+	done, err := s.use(u, held)
 	if err != nil {
 		return err
 	}

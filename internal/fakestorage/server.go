@@ -54,7 +54,7 @@ type Access struct {
 	Operation Operation
 	Role      string         // of the token
 	UserID    string         // sub of the token; empty for the anonymous key
-	Claims    map[string]any // of the token
+	Claims    map[string]any // of the token; not to be changed
 	Bucket    string
 	Name      string // of the object; empty if it is about the bucket itself
 	Owner     string // of the object, as it is or would be; empty for a bucket
@@ -125,7 +125,7 @@ func (w *who) owner() string { return w.sub }
 // may asks the policy.
 func (s *Server) may(w *who, op Operation, bucket, name, owner string) bool {
 	return w.service() || s.cfg.Policy(Access{
-		Operation: op, Role: w.role, UserID: w.sub, Claims: maps.Clone(w.claims), Bucket: bucket, Name: name, Owner: owner,
+		Operation: op, Role: w.role, UserID: w.sub, Claims: w.claims, Bucket: bucket, Name: name, Owner: owner,
 	})
 }
 

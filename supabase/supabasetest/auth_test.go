@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
@@ -111,6 +112,21 @@ func TestLinksAndPKCE(t *testing.T) {
 	ask(t, s, "GET", "/auth/v1/user", nil, bearer(fragment.Get("access_token"))).want(t, 200, ada)
 	if got := follow(link); !strings.Contains(got, "#error=access_denied&error_code=otp_expired") {
 		t.Errorf("a link twice: %s", got)
+	}
+
+	// The address that a link leads to may have a query of its own; HTTPClient stays at the server.
+	ask(t, s, "POST", "/auth/v1/otp?redirect_to="+url.QueryEscape("http://app.test/in?a=1&b=2"), object{"email": ada}).want(t, 200)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.LastLink(ada), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := s.HTTPClient().Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	if got := res.Header.Get("Location"); res.StatusCode != 303 || !strings.HasPrefix(got, "http://app.test/in?a=1&b=2#access_token=") {
+		t.Errorf("%d, %s", res.StatusCode, got)
 	}
 
 	verifier := strings.Repeat("v", 50)

@@ -249,6 +249,9 @@ func (h *held) Write(p []byte) (int, error) {
 	return h.body.Write(p)
 }
 
+// Flush does nothing: what is held is written in the end.
+func (h *held) Flush() {}
+
 // half writes the header and half of the body, and breaks the connection.
 func (h *held) half(w http.ResponseWriter) {
 	maps.Copy(w.Header(), h.header)

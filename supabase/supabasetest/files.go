@@ -3,6 +3,7 @@ package supabasetest
 import (
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/streamconn/streamconn/internal/fakestorage"
 )
@@ -93,7 +94,13 @@ func WithStoragePolicy(policy func(StorageAccess) bool) Option {
 // WithStorageFolder keeps the bytes of objects in files of this folder, which must be there. Close
 // leaves them.
 func WithStorageFolder(dir string) Option {
-	return func(c *config) error { c.storage.Dir = dir; return nil }
+	return func(c *config) error {
+		if at, err := os.Stat(dir); err != nil || !at.IsDir() {
+			return fmt.Errorf("WithStorageFolder(%s): it is no folder", dir)
+		}
+		c.storage.Dir = dir
+		return nil
+	}
 }
 
 // WithMaxUpload is the most bytes that any object may have. Without it 50 MiB, as in Supabase.

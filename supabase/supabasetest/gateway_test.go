@@ -19,6 +19,11 @@ func TestTheGatewayChecksKeys(t *testing.T) {
 	ask(t, s, "GET", "/storage/v1/bucket", nil, "apikey: ").want(t, 400, "authorization")
 	ask(t, s, "GET", "/storage/v1/bucket", nil, "apikey: sb_publishable_x").want(t, 401)
 	ask(t, s, "GET", "/nosuch", nil).want(t, 404, "no Route matched")
+	ask(t, s, "GET", "/rest/v1", nil, bearer(s.ServiceKey)).want(t, 200)
+	ask(t, s, "GET", "/rest/v1/", nil, bearer(s.ServiceKey)).want(t, 200)
+	ask(t, s, "GET", "/auth/v1", nil).want(t, 404)
+	ask(t, s, "GET", "/storage/v1", nil).want(t, 404)
+	ask(t, s, "GET", "/functions/v1", nil).want(t, 404)
 	ask(t, s, "GET", "/restless/v1/x", nil).want(t, 404)
 	ask(t, s, "GET", "/realtime/v1/websocket", nil).want(t, 501, "realtime")
 	if got := ask(t, s, "OPTIONS", "/rest/v1/todos", nil, "apikey: ", "Access-Control-Request-Method: GET", "Access-Control-Request-Headers: apikey").want(t, 204); got.header.Get("Access-Control-Allow-Headers") != "apikey" {

@@ -54,7 +54,15 @@ func (n *network) open(s *Server, withoutPort bool) error {
 	n.live = make(map[net.Conn]bool)
 	n.pipes = &pipeListener{conns: make(chan net.Conn), done: n.ctx.Done()}
 	transport := &http.Transport{DialContext: n.dialPipe}
-	n.client = &http.Client{Transport: &ownHost{n: n, s: s, transport: transport}}
+	n.client = &http.Client{
+		Transport: &ownHost{n: n, s: s, transport: transport},
+		CheckRedirect: func(r *http.Request, via []*http.Request) error {
+			if r.URL.Host != n.host || len(via) >= 10 {
+				return http.ErrUseLastResponse // it leads to the program, with what the program is to get
+			}
+			return nil
+		},
+	}
 	return nil
 }
 
@@ -161,7 +169,8 @@ func reset(c net.Conn) {
 }
 
 // HTTPClient is a client that reaches the server through net.Pipe, without a socket, whatever the
-// options. It reaches nothing else. Close ends its connections.
+// options. It reaches nothing else: a redirection that leads elsewhere, as those of links in mails
+// do, is the answer. Close ends its connections.
 func (s *Server) HTTPClient() *http.Client { return new(*s.network.client) }
 
 // ownHost sends the requests for the server, and refuses those for others.

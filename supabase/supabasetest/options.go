@@ -25,6 +25,7 @@ type config struct {
 	functions   map[string]http.Handler
 	rest        fakerest.Config
 	rows        []tableRow
+	triggers    []func(tx *Tx, user Row) error
 	storage     fakestorage.Config
 	buckets     []fakestorage.NewBucket
 	objects     []fakestorage.NewObject

@@ -93,7 +93,7 @@ func (s *Server) fill(cfg *config) error {
 		return err
 	}
 	ac := cfg.auth
-	ac.Keys, ac.Now, ac.URL, ac.Table = s.keyring, s.clock.Now, s.URL+"/auth/v1", userTable{s.rest}
+	ac.Keys, ac.Now, ac.URL, ac.Table = s.keyring, s.clock.Now, s.URL+"/auth/v1", userTable{s.rest, cfg.triggers}
 	s.auth = fakeauth.New(ac)
 	for _, u := range cfg.users {
 		if _, err := s.auth.Add(u); err != nil {

@@ -1,6 +1,7 @@
 package supabasetest
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"runtime"
@@ -119,6 +120,15 @@ func TestNothingPrintsASecret(t *testing.T) {
 		t.Error("a test cannot see the credentials of a request")
 	}
 	for _, v := range []any{s, session, &session, s.Mail(), s.Requests(), &s.Requests()[0]} {
+		data, err := json.Marshal(v)
+		if err != nil {
+			t.Errorf("%T: %v", v, err)
+		}
+		for i, secret := range secrets {
+			if strings.Contains(string(data), secret) {
+				t.Errorf("JSON of %T shows secret %d", v, i)
+			}
+		}
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
 			text := fmt.Sprintf(verb, v)
 			for i, secret := range secrets {

@@ -120,6 +120,19 @@ func WithRPC(name string, body Func) Option {
 	}
 }
 
+// WithUserTrigger runs f in the transaction that adds a user to auth.users, with the rights of the
+// owner: what a trigger after insert on auth.users does in Postgres. If it fails, there is no such
+// user, and who signed up gets status 500. It must not use the server. Several run in their order.
+func WithUserTrigger(f func(tx *Tx, user Row) error) Option {
+	return func(c *config) error {
+		if f == nil {
+			return errors.New("WithUserTrigger: the function is nil")
+		}
+		c.triggers = append(c.triggers, f)
+		return nil
+	}
+}
+
 // WithPolicy adds policies of row security, beside those that the schema has. A service key is not
 // bound by them.
 func WithPolicy(policies ...Policy) Option {
@@ -198,7 +211,10 @@ func (s *Server) restToken(token string) (map[string]any, error) {
 }
 
 // userTable is auth.users in the database.
-type userTable struct{ rest *fakerest.Server }
+type userTable struct {
+	rest     *fakerest.Server
+	triggers []func(tx *Tx, user Row) error
+}
 
 // Put stores a user.
 func (t userTable) Put(u fakeauth.UserRow) error {
@@ -215,7 +231,12 @@ func (t userTable) Put(u fakeauth.UserRow) error {
 			return err
 		}
 		row["id"] = u.ID
-		_, err = tx.Insert("auth.users", row)
+		added, err := tx.Insert("auth.users", row)
+		for _, f := range t.triggers {
+			if err == nil {
+				err = f(tx, added)
+			}
+		}
 		return err
 	})
 }

@@ -103,6 +103,33 @@ func TestUsersAreInTheDatabase(t *testing.T) {
 	}
 }
 
+func TestUserTriggers(t *testing.T) {
+	t.Parallel()
+	s := NewServer(t, WithoutPort(), WithUser("seed@example.com", ""),
+		WithSchema(`create table profiles (id uuid primary key references auth.users (id) on delete cascade, email text not null, credits int not null default 10)`),
+		WithUserTrigger(func(tx *Tx, user Row) error {
+			if user["email"] == "no@example.com" {
+				return errors.New("refused")
+			}
+			_, err := tx.Insert("profiles", Row{"id": user["id"], "email": user["email"]})
+			return err
+		}))
+	up := signUp(t, s, "ada@example.com")
+	ask(t, s, "PUT", "/auth/v1/user", object{"data": object{"x": 1}}, bearer(up.text("access_token"))).want(t, 200)
+	ask(t, s, "POST", "/auth/v1/signup", object{"email": "no@example.com", "password": "secret-1"}).want(t, 500, "Database error saving new user")
+	if s.auth.ID("no@example.com") != "" {
+		t.Error("a user whom the database refused")
+	}
+	ask(t, s, "POST", "/auth/v1/otp", object{"email": "no@example.com"}).want(t, 500)
+	if len(s.Mail()) != 0 {
+		t.Errorf("mail %v to a user who is none", s.Mail())
+	}
+	rows, err := s.Query(t.Context(), `select email, credits from profiles order by email`)
+	if err != nil || len(rows) != 2 || rows[0]["email"] != "ada@example.com" || rows[0]["credits"] != int64(10) {
+		t.Errorf("%v, %v", rows, err)
+	}
+}
+
 func TestPoliciesInGo(t *testing.T) {
 	t.Parallel()
 	s := NewServer(t, WithoutPort(),
@@ -150,6 +177,8 @@ func TestOptionsThatAreWrong(t *testing.T) {
 		"no row":           {WithRows("x", 1)},
 		"a row that fails": {WithSchema("create table a (id int not null)"), WithRows("a", Row{"id": nil})},
 		"no body":          {WithRPC("f", nil)},
+		"no trigger":       {WithUserTrigger(nil)},
+		"no folder":        {WithStorageFolder("testdata/nosuch")},
 		"no bound":         {WithMaxRows(0)},
 		"no secret":        {WithJWTSecret("")},
 		"a user twice":     {WithUser("a@example.com", ""), WithUser("A@example.com", "")},

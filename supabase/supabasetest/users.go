@@ -17,7 +17,7 @@ type Mail = fakeauth.Mail
 // Session is a sign-in that a test made. It does not print its tokens.
 type Session = fakeauth.Session
 
-// Mail is what users were sent so far, by mail or phone, the oldest first.
+// Mail is what users were sent so far, by mail or phone, the oldest first. The last 10,000 are kept.
 func (s *Server) Mail() []Mail { return s.auth.Mail() }
 
 // LastOTP is the code that was sent last to an address, or to a number in the form +15551234567;
