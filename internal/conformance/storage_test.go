@@ -19,7 +19,7 @@ func TestStorageCases(t *testing.T) {
 			srv := supabasetest.NewServer(t, opts...)
 			Run(t, Project{
 				URL: srv.URL, AnonKey: srv.AnonKey, ServiceKey: srv.ServiceKey, HTTPClient: srv.HTTPClient(),
-				Services: []Service{Storage}, Pass: srv.Advance, Unsupported: map[Feature]Absence{Images: NotImplemented},
+				Services: []Service{Storage}, Pass: srv.Advance,
 			})
 		})
 	}

@@ -32,17 +32,7 @@ func (s *Server) publicObject(c *call) (*object, error) {
 
 // serve sends an object. What find finds is only looked at under the lock; the bytes do not change.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request, expires time.Time, find func() (*object, error)) error {
-	open := func() (object, io.ReadSeekCloser, error) {
-		s.mu.RLock()
-		defer s.mu.RUnlock()
-		o, err := find()
-		if err != nil {
-			return object{}, nil, err
-		}
-		body, err := o.blob.open()
-		return *o, body, err
-	}
-	o, body, err := open()
+	o, body, err := s.open(find)
 	if err != nil {
 		return err
 	}
@@ -54,14 +44,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, expires time.Time
 	h.Set("Etag", o.etag)
 	h.Set("X-Robots-Tag", "none")
 	h.Set("Last-Modified", o.modified.UTC().Format(http.TimeFormat))
-	if expires.IsZero() {
-		h.Set("Cache-Control", o.cacheControl)
-	} else {
-		h.Set("Expires", expires.UTC().Format(http.TimeFormat))
-	}
-	if q := r.URL.Query(); q.Has("download") {
-		h.Set("Content-Disposition", attachment(q.Get("download")))
-	}
+	o.dress(h, r, expires)
 	if unchanged(r, &o) {
 		w.WriteHeader(http.StatusNotModified)
 		return nil
@@ -87,6 +70,30 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, expires time.Time
 		_, _ = io.CopyN(w, body, to-from) // the client may have gone
 	}
 	return nil
+}
+
+// open finds an object and its bytes.
+func (s *Server) open(find func() (*object, error)) (object, io.ReadSeekCloser, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	o, err := find()
+	if err != nil {
+		return object{}, nil, err
+	}
+	body, err := o.blob.open()
+	return *o, body, err
+}
+
+// dress says how long an answer may be kept, and whether a browser is to save it.
+func (o *object) dress(h http.Header, r *http.Request, expires time.Time) {
+	if expires.IsZero() {
+		h.Set("Cache-Control", o.cacheControl)
+	} else {
+		h.Set("Expires", expires.UTC().Format(http.TimeFormat))
+	}
+	if q := r.URL.Query(); q.Has("download") {
+		h.Set("Content-Disposition", attachment(q.Get("download")))
+	}
 }
 
 // unchanged says whether the client has the object already.

@@ -196,6 +196,9 @@ var routes = []route{
 	{"PUT", "/object/{}", true, false, (*Server).upload},
 	{"DELETE", "/object/{}", true, false, (*Server).deleteObject},
 	{"DELETE", "/object/{}", false, false, (*Server).deleteMany},
+	{"GET", "/render/image/authenticated/{}", true, false, (*Server).render},
+	{"GET", "/render/image/public/{}", true, true, (*Server).publicRender},
+	{"GET", "/render/image/sign/{}", true, true, (*Server).signedRender},
 	{"DELETE", "/cdn/{}", true, false, (*Server).purge},
 	{"DELETE", "/cdn/{}", false, false, (*Server).purge},
 }
@@ -227,7 +230,6 @@ func (rt *route) match(method, path string) (*call, bool) {
 
 // absent are parts of the real service that this one does not have.
 var absent = []struct{ prefix, what string }{
-	{"/render/image/", "image transformations"},
 	{"/vector/", "vector buckets"},
 	{"/iceberg/", "analytics buckets"},
 	{"/s3/", "the S3 protocol"},

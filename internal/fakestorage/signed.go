@@ -4,18 +4,20 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 )
 
 // signature are the claims of a signed URL, in the service's order.
 type signature struct {
-	URL    string `json:"url"`
-	Upsert *bool  `json:"upsert,omitempty"`
-	Scope  string `json:"scope"`
-	Owner  string `json:"owner,omitempty"`
-	Iat    int64  `json:"iat"`
-	Exp    int64  `json:"exp"`
+	URL             string `json:"url"`
+	Upsert          *bool  `json:"upsert,omitempty"`
+	Scope           string `json:"scope"`
+	Transformations string `json:"transformations,omitempty"`
+	Owner           string `json:"owner,omitempty"`
+	Iat             int64  `json:"iat"`
+	Exp             int64  `json:"exp"`
 }
 
 // uploadLife is how long a signed upload is possible.
@@ -36,7 +38,12 @@ func escapePath(bucket, key string) string {
 	return strings.Join(parts, "/")
 }
 
-func (s *Server) signURL(o *object, life time.Duration) (string, error) {
+// signURL is the address of an object, or of the image that t makes of it.
+func (s *Server) signURL(o *object, life time.Duration, t *transform) (string, error) {
+	if t != nil {
+		token, err := s.token(signature{URL: o.bucket + "/" + o.name, Scope: "render", Transformations: t.String()}, life)
+		return "/render/image/sign/" + escapePath(o.bucket, o.name) + "?token=" + token, err
+	}
 	token, err := s.token(signature{URL: o.bucket + "/" + o.name, Scope: "download"}, life)
 	return "/object/sign/" + escapePath(o.bucket, o.name) + "?token=" + token, err
 }
@@ -52,6 +59,12 @@ func lifeOf(seconds int64) (time.Duration, error) {
 func (s *Server) sign(w http.ResponseWriter, r *http.Request, c *call) error {
 	var in struct {
 		ExpiresIn int64 `json:"expiresIn"`
+		Transform *struct {
+			Width   int    `json:"width"`
+			Height  int    `json:"height"`
+			Quality int    `json:"quality"`
+			Resize  string `json:"resize"`
+		} `json:"transform"`
 	}
 	if _, err := read(r, &in, "expiresIn"); err != nil {
 		return err
@@ -60,13 +73,27 @@ func (s *Server) sign(w http.ResponseWriter, r *http.Request, c *call) error {
 	if err != nil {
 		return err
 	}
+	var t *transform
+	if as := in.Transform; as != nil {
+		q := url.Values{"resize": {as.Resize}}
+		for name, n := range map[string]int{"width": as.Width, "height": as.Height, "quality": as.Quality} {
+			if n != 0 {
+				q.Set(name, strconv.Itoa(n))
+			}
+		}
+		parsed, err := parseTransform(q)
+		if err != nil {
+			return err
+		}
+		t = &parsed
+	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	o, err := s.visible(c.who, c.bucket, c.key)
 	if err != nil {
 		return err
 	}
-	to, err := s.signURL(o, life)
+	to, err := s.signURL(o, life, t)
 	if err != nil {
 		return err
 	}
@@ -102,7 +129,7 @@ func (s *Server) signMany(w http.ResponseWriter, r *http.Request, c *call) error
 			list = append(list, one{Error: new("Either the object does not exist or you do not have access to it"), Path: path})
 			continue
 		}
-		to, err := s.signURL(o, life)
+		to, err := s.signURL(o, life, nil)
 		if err != nil {
 			return err
 		}

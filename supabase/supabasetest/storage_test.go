@@ -1,7 +1,11 @@
 package supabasetest
 
 import (
+	"bytes"
 	"encoding/base64"
+	"image"
+	"image/color"
+	"image/png"
 	"net/http"
 	"os"
 	"strings"
@@ -256,4 +260,56 @@ func TestObjectsInAFolder(t *testing.T) {
 	stored(t, s, "POST", "/object/docs/c", "x", "Content-Type: nonsense").want(t, 400)
 	stored(t, s, "POST", "/bucket/docs/empty", nil).want(t, 200)
 	count(0)
+}
+
+func TestImages(t *testing.T) {
+	t.Parallel()
+	picture := image.NewNRGBA(image.Rect(0, 0, 40, 20))
+	for x := range 40 {
+		for y := range 20 {
+			picture.Set(x, y, color.NRGBA{R: 200, A: uint8(255 * (x / 20))}) // the right half shows
+		}
+	}
+	var data bytes.Buffer
+	if err := png.Encode(&data, picture); err != nil {
+		t.Fatal(err)
+	}
+	s := NewServer(t, WithoutPort(), WithBucket("docs", PublicBucket()), WithObject("docs", "a.png", data.Bytes()), WithObject("docs", "text", []byte("hello")),
+		WithObject("docs", "a.webp", []byte("RIFF\x00\x00\x00\x00WEBPVP8 ")))
+	for query, want := range map[string]image.Point{
+		"width=10":                          image.Pt(10, 5),
+		"height=10":                         image.Pt(20, 10),
+		"width=10&height=10":                image.Pt(10, 10),
+		"width=10&height=10&resize=contain": image.Pt(10, 5),
+		"width=10&height=20&resize=fill":    image.Pt(10, 20),
+		"width=2000":                        image.Pt(40, 20),
+		"quality=50":                        image.Pt(40, 20),
+	} {
+		a := ask(t, s, "GET", "/storage/v1/render/image/public/docs/a.png?"+query, nil, "apikey: ").want(t, 200)
+		made, err := png.Decode(strings.NewReader(a.body))
+		if err != nil || a.header.Get("Content-Type") != "image/png" {
+			t.Fatalf("%s: %v, %v", query, err, a.header)
+		}
+		if got := made.Bounds().Size(); got != want {
+			t.Errorf("%s: %v, want %v", query, got, want)
+		}
+		b := made.Bounds()
+		if _, _, _, alpha := made.At(b.Min.X, b.Min.Y).RGBA(); alpha != 0 {
+			t.Errorf("%s: the left half shows", query)
+		}
+		if r, _, _, alpha := made.At(b.Max.X-1, b.Max.Y-1).RGBA(); alpha != 0xffff || r>>8 != 200 {
+			t.Errorf("%s: the right half is another", query)
+		}
+	}
+	for query, status := range map[string]int{"width=3000": 400, "width=x": 400, "quality=1": 400, "resize=y": 400} {
+		ask(t, s, "GET", "/storage/v1/render/image/public/docs/a.png?"+query, nil).want(t, status, "InvalidRequest")
+	}
+	ask(t, s, "GET", "/storage/v1/render/image/public/docs/text?width=1", nil).want(t, 400, "no image")
+	ask(t, s, "GET", "/storage/v1/render/image/public/docs/a.webp?width=1", nil).want(t, 501, "image transformations of image/webp")
+	signed := stored(t, s, "POST", "/object/sign/docs/a.png", object{"expiresIn": 60, "transform": object{"width": 8}}).want(t, 200).text("signedURL")
+	a := ask(t, s, "GET", "/storage/v1"+signed+"&width=4", nil, "apikey: ").want(t, 200) // what was signed counts
+	if made, err := png.Decode(strings.NewReader(a.body)); err != nil || made.Bounds().Dx() != 8 {
+		t.Errorf("%v", err)
+	}
+	ask(t, s, "GET", "/storage/v1"+strings.Replace(signed, "/render/image/", "/object/", 1), nil, "apikey: ").want(t, 400, "InvalidSignature")
 }
