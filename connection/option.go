@@ -183,7 +183,9 @@ func newConfig(opts []Option) (config, error) {
 		case settingCache:
 			c.cache, _ = o.value.reveal().(*cache.Cache)
 		case settingTier:
-			c.tier, _ = o.value.reveal().(cache.Tier)
+			if c.tier, _ = o.value.reveal().(cache.Tier); isNil(c.tier) { // a nil pointer of some type is none, too
+				c.tier = nil
+			}
 		case settingTTL:
 			c.ttl, c.ttlGiven = time.Duration(o.number), time.Duration(o.number) != cache.Default
 		case settingMaxAge:

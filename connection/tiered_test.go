@@ -262,8 +262,11 @@ func TestTierBelongsToTheOptionsOfASharedConnection(t *testing.T) {
 	if got := fmt.Sprintf("%v %+v %#v", connection.WithSharedCache(one), connection.WithSharedCache(one), connection.WithSharedCache(one)); got != "connection.WithSharedCache connection.WithSharedCache connection.WithSharedCache" {
 		t.Error(got)
 	}
-	if none := get(connection.WithSharedCache(nil)); !loaded(t, none) || loaded(t, none) {
-		t.Error("a nil tier is not none")
+	for _, nothing := range []cache.Tier{nil, (*tier)(nil)} {
+		if none := get(connection.WithSharedCache(nothing)); !loaded(t, none) || loaded(t, none) {
+			t.Error("a nil tier is not none")
+		}
+		connection.Clear(get(connection.WithSharedCache(nothing)))
 	}
 }
 

@@ -281,7 +281,7 @@ func (c *client) heard(keys []rueidis.RedisMessage) {
 	}
 	for i := range keys {
 		if key, err := keys[i].ToString(); err == nil {
-			c.tier.endFollower(key)
+			c.tier.endFollower(strings.TrimPrefix(key, c.keys.epochs()))
 		}
 	}
 }

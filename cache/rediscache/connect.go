@@ -53,6 +53,9 @@ var namespaceForm = regexp.MustCompile(`^[A-Za-z0-9._:-]{1,100}$`)
 //   - lease, false: whether one process at a time loads a key, while the others wait for what it
 //     stores, for lease_wait (5 seconds) at most; a process that dies is waited for no longer than
 //     lease_time (10 seconds).
+//
+// The user needs the commands HELLO, CLIENT, PING, INFO, GET, MGET, SET, PTTL and UNLINK, and with lease also
+// EVAL, EVALSHA and DEL; Redis has to be of version 6 or later.
 func Connect(_ context.Context, p *connection.Params) (*Client, error) {
 	options, err := readAddress(p)
 	if err != nil {

@@ -60,6 +60,9 @@ func (s *search) run(ctx context.Context) cache.TierAnswer {
 		s.name = s.client.ring.name(s.query)
 		s.keys = append(s.keys, s.client.keys.result(s.name))
 	}
+	if len(s.keys) == 0 { // nothing in Redis that it could depend on
+		return cache.TierAnswer{Life: s.client.localTTL, Watched: true}
+	}
 	answer, ok := s.look(ctx, "")
 	token := ""
 	if ok && s.codec != nil && !answer.Found && s.client.lease > 0 {

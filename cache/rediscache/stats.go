@@ -14,7 +14,7 @@ type Statistics struct {
 	Stores uint64 // results stored
 	Ends   uint64 // ends of epochs by this process: writes, Clear
 
-	Away    uint64 // questions that were not asked, since Redis was away
+	Away    uint64 // questions that were not asked, since Redis was away, or did not know yet of a write of this process
 	Errors  uint64 // of Redis, timeouts included
 	Full    uint64 // results not stored since Redis had no room
 	Foreign uint64 // of Misses: what was stored was no entry of ours, or was changed

@@ -72,7 +72,7 @@ type tier struct {
 	first settings // of the first client: good enough where there is none
 
 	mu        sync.Mutex
-	followers map[string]weak.Pointer[cache.Epoch] // by the keys of their epochs in Redis
+	followers map[string]weak.Pointer[cache.Epoch] // by their marks, as they are in the keys of epochs
 	prune     int                                  // how many there may be before the dead are removed
 	owed      map[string]*debt                     // by their marks: ends that Redis does not know of, or may not
 	told      sync.Map                             // reflect.Type of what cannot be stored
@@ -103,7 +103,7 @@ func (t *Tier) Mark(parts ...[]byte) string { return t.ring.mark(parts) }
 
 // Epoch implements [cache.Tier].
 func (t *Tier) Epoch(mark string) *cache.Epoch {
-	key := t.first.keys.epoch(mark)
+	key := text([]byte(mark))
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if e := t.followers[key].Value(); e != nil {
@@ -122,7 +122,7 @@ func (t *Tier) Epoch(mark string) *cache.Epoch {
 	return e
 }
 
-// endFollower ends what is in memory of an epoch.
+// endFollower ends what is in memory of an epoch, given by its mark as it is in keys.
 func (t *tier) endFollower(key string) {
 	t.mu.Lock()
 	e := t.followers[key].Value()
@@ -152,7 +152,7 @@ func (t *Tier) End(mark string) {
 	t.ends.Add(1)
 	// In this order: whoever begins to read after the follower has ended sees that Redis must not be asked.
 	t.begin(mark)
-	t.endFollower(t.first.keys.epoch(mark))
+	t.endFollower(text([]byte(mark)))
 	told := false
 	t.use(context.Background(), func(c *client, x *lines) {
 		ctx, cancel := context.WithTimeout(context.Background(), c.endTimeout)
@@ -165,7 +165,7 @@ func (t *Tier) End(mark string) {
 			c.awaken()
 		}
 	})
-	t.endFollower(t.first.keys.epoch(mark))
+	t.endFollower(text([]byte(mark)))
 	t.finish(mark, told)
 }
 
@@ -219,7 +219,7 @@ func (t *tier) tellOwed(ctx context.Context, c *client, x *lines) error {
 		if err := c.tell(ctx, x, mark); err != nil {
 			return err
 		}
-		t.endFollower(c.keys.epoch(mark))
+		t.endFollower(text([]byte(mark)))
 		t.mu.Lock()
 		if d := t.owed[mark]; d != nil && d.due == count {
 			if d.due = 0; d.telling == 0 {

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/streamconn/streamconn/cache"
 	"github.com/streamconn/streamconn/connection"
 	"github.com/streamconn/streamconn/secrets"
 )
@@ -386,6 +387,58 @@ func TestResetConnectsAnew(t *testing.T) {
 	eventually(t, "it hears of writes again", func() bool { return read(t, a, "k") == 3 })
 	if err := connection.Ping(t.Context(), tier); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestNamespaceThatChanges(t *testing.T) {
+	t.Parallel()
+	srv := startRedis(t)
+	path := filepath.Join(t.TempDir(), "secrets.toml")
+	keep := func(namespace string) {
+		t.Helper()
+		text := fmt.Sprintf("[connections.shared_cache]\nurl = %q\nsecret = %q\nnamespace = %q\n", srv.url(), testSecret, namespace)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	keep("one")
+	store, err := secrets.Load(secrets.WithoutDefaults(), secrets.WithPath(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tier, err := Open(t.Context(), "shared_cache", connection.WithSecrets(store), connection.WithLogger(quiet))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tier.Close()
+	db := new(database)
+	db.set(1)
+	a, b := db.process(t, tier, "db1"), db.process(t, openTier(t, srv.values(map[string]any{"namespace": "other"})), "db1")
+	read(t, a, "k")
+	keep("other")
+	if err := tier.Reset(); err != nil {
+		t.Fatal(err)
+	}
+	read(t, a, "k")
+	eventually(t, "the tier is up", func() bool { return tier.Stats().Up })
+	read(t, a, "k")
+	write(t, b, 2)
+	eventually(t, "it hears of writes in the other namespace", func() bool { return read(t, a, "k") == 2 })
+}
+
+func TestResultsWithoutEpochs(t *testing.T) {
+	t.Parallel()
+	srv := startRedis(t)
+	for i, mark := range []string{"", "here", "here"} {
+		tier := openTier(t, srv.values())
+		c := cache.New(cache.Config{})
+		s := c.TieredScope("scope", nil, cache.TierScope{Tier: tier, Mark: mark})
+		v, err := cache.Get(t.Context(), s, cache.KeyOf("k"), cache.Policy{TTL: time.Hour}, func(context.Context) (int, error) { return i, nil })
+		if want := min(i, 1); v != want || err != nil {
+			t.Errorf("got %d, %v, want %d", v, err, want)
+		}
+		expect(t, "errors", tier.Stats().Errors, 0)
+		_ = c.Close()
 	}
 }
 

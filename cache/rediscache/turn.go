@@ -45,10 +45,14 @@ func (u *turn) Store(ctx context.Context, value any, ttl time.Duration, expires 
 		binary.BigEndian.PutUint64(e.incarnation[:], u.incarnation)
 		sealed := c.ring.seal(u.name, e)
 
+		left := (ttl - time.Since(now)).Truncate(time.Millisecond)
+		if left <= 0 {
+			return
+		}
 		limited, cancel := context.WithTimeout(ctx, c.timeout)
 		defer cancel()
 		key := c.keys.result(u.name)
-		err = x.data.Do(limited, x.data.B().Set().Key(key).Value(rueidis.BinaryString(sealed)).Px(ttl).Build()).Error()
+		err = x.data.Do(limited, x.data.B().Set().Key(key).Value(rueidis.BinaryString(sealed)).Px(left).Build()).Error()
 		c.did(ctx, err)
 		switch {
 		case err == nil:
