@@ -57,7 +57,8 @@ func resumableCases() []Case {
 				},
 			}))(c)
 			check(c, bucket, "x.bin")
-			want(c, "it goes on after the first chunk", from >= storage.ChunkSize, true)
+			// Nothing is left to send if all was on its way when the first attempt was stopped.
+			want(c, "it goes on after the first chunk", from < 0 || from >= storage.ChunkSize, true)
 		}},
 		{Name: "storage/resumable/of unknown size", Run: func(c *C) {
 			bucket := c.bucket()

@@ -2,6 +2,7 @@ package fakestorage
 
 import (
 	"cmp"
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -25,11 +26,41 @@ type upload struct {
 	made     time.Time
 	limit    int64
 
-	busy sync.Mutex // held by the request that writes
-	mu   sync.Mutex
-	sink *sink
-	gone bool // stored or given up
+	busy chan struct{} // holds a token while a request works on the upload
+
+	mu     sync.Mutex
+	cut    func() // cuts off the request that reads a part, nil if none does
+	sink   *sink
+	gone   bool // given up, or all has arrived
+	stored bool // all has arrived, and result says what became of it
+	result error
 }
+
+// patience is how long a request waits for the one before it, which it has cut off.
+const patience = 10 * time.Second
+
+// acquire makes the upload this request's own. One that still reads a part is cut off: its client
+// has given it up, or it would not ask again.
+func (up *upload) acquire(ctx context.Context) error {
+	up.mu.Lock()
+	if up.cut != nil {
+		up.cut()
+	}
+	up.mu.Unlock()
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case up.busy <- struct{}{}:
+		return nil
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return locked()
+}
+
+func (up *upload) release() { <-up.busy }
+
+func locked() error { return &tusError{http.StatusLocked, "The upload is locked by another request"} }
 
 const (
 	tusVersion   = "1.0.0"
@@ -106,14 +137,16 @@ func (s *Server) tus(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if err := up.acquire(r.Context()); err != nil {
+		return err
+	}
+	defer up.release()
 	switch r.Method {
 	case http.MethodHead:
 		return up.tell(w)
 	case http.MethodPatch:
 		return s.patch(w, r, up)
 	case http.MethodDelete:
-		up.busy.Lock()
-		defer up.busy.Unlock()
 		s.forget(up)
 		w.WriteHeader(http.StatusNoContent)
 		return nil
@@ -147,7 +180,7 @@ func parseMetadata(header string) (map[string]string, error) {
 }
 
 func (s *Server) createUpload(w http.ResponseWriter, r *http.Request, bearer *who, signed bool) error {
-	up := &upload{who: bearer, made: s.now()}
+	up := &upload{who: bearer, made: s.now(), busy: make(chan struct{}, 1)}
 	switch length, deferred := r.Header.Get("Upload-Length"), r.Header.Get("Upload-Defer-Length"); {
 	case length == "" && deferred == "1":
 		up.deferred = true
@@ -184,6 +217,8 @@ func (s *Server) createUpload(w http.ResponseWriter, r *http.Request, bearer *wh
 	if up.sink, err = s.newSink(); err != nil {
 		return err
 	}
+	up.busy <- struct{}{}
+	defer up.release()
 	if err := s.addUpload(up); err != nil {
 		up.sink.abort()
 		return err
@@ -199,7 +234,7 @@ func (s *Server) createUpload(w http.ResponseWriter, r *http.Request, bearer *wh
 	}
 	h.Set("Location", location+up.id)
 	if r.Header.Get("Content-Type") == offsetType || up.length == 0 && !up.deferred {
-		offset, complete, err := s.write(r, up, 0)
+		offset, complete, err := s.write(w, r, up, 0)
 		if err != nil {
 			return err
 		}
@@ -238,7 +273,8 @@ func (s *Server) addUpload(up *upload) error {
 	if up.limit = s.limit(b); up.length > up.limit {
 		return &tusError{http.StatusRequestEntityTooLarge, "Maximum size exceeded"}
 	}
-	up.id = base64.RawURLEncoding.EncodeToString([]byte(up.in.bucket + "/" + up.in.key + "/" + newUUID()))
+	up.in.version = newUUID() // which the object will have
+	up.id = base64.RawURLEncoding.EncodeToString([]byte(up.in.bucket + "/" + up.in.key + "/" + up.in.version))
 	s.uploads[up.id] = up
 	return nil
 }
@@ -296,7 +332,7 @@ func (s *Server) patch(w http.ResponseWriter, r *http.Request, up *upload) error
 			return &tusError{http.StatusBadRequest, "Upload-Length header is invalid"}
 		}
 	}
-	at, complete, err := s.write(r, up, int64(offset))
+	at, complete, err := s.write(w, r, up, int64(offset))
 	if err != nil {
 		return err
 	}
@@ -323,20 +359,19 @@ func (up *upload) settle(n int64) bool {
 	return true
 }
 
-// write appends a part. What has arrived when the connection breaks is kept, so that the client can
-// go on after it.
-func (s *Server) write(r *http.Request, up *upload, offset int64) (at int64, complete bool, err error) {
-	if !up.busy.TryLock() {
-		return 0, false, &tusError{http.StatusLocked, "The upload is locked by another request"}
-	}
-	defer up.busy.Unlock()
+// write appends a part, and makes an object of the upload when all has arrived. What came before a
+// connection broke is kept, so that the client can go on after it. A client that missed the answer
+// to the last part asks once more by an empty one.
+func (s *Server) write(w http.ResponseWriter, r *http.Request, up *upload, offset int64) (at int64, complete bool, err error) {
 	up.mu.Lock()
-	at, most, gone := up.sink.size, up.length, up.gone
+	at, most, gone, stored := up.sink.size, up.length, up.gone, up.stored
 	if up.deferred {
 		most = up.limit
 	}
 	up.mu.Unlock()
 	switch {
+	case stored && offset == at && r.ContentLength == 0:
+		return at, up.result == nil, up.result
 	case gone:
 		return 0, false, &tusError{http.StatusNotFound, "The file for this url was not found"}
 	case offset != at:
@@ -344,25 +379,8 @@ func (s *Server) write(r *http.Request, up *upload, offset int64) (at int64, com
 	case r.ContentLength > most-at:
 		return 0, false, &tusError{http.StatusRequestEntityTooLarge, "Exceeded maximum size"}
 	}
-	buffer := make([]byte, 32<<10)
-	for {
-		n, readErr := r.Body.Read(buffer)
-		if at+int64(n) > most {
-			return 0, false, &tusError{http.StatusRequestEntityTooLarge, "Exceeded maximum size"}
-		}
-		up.mu.Lock()
-		_, err = up.sink.Write(buffer[:n])
-		at = up.sink.size
-		up.mu.Unlock()
-		if err != nil {
-			return 0, false, err
-		}
-		if errors.Is(readErr, io.EOF) {
-			break
-		}
-		if readErr != nil {
-			return 0, false, readErr
-		}
+	if at, err = up.read(w, r, most); err != nil {
+		return 0, false, err
 	}
 	if up.deferred || at < up.length {
 		return at, false, nil
@@ -372,7 +390,50 @@ func (s *Server) write(r *http.Request, up *upload, offset int64) (at int64, com
 	up.gone, up.sink = true, &sink{size: at} // the bytes are the object's
 	up.mu.Unlock()
 	_, err = s.store(up.who, up.in, whole)
+	up.mu.Lock()
+	defer up.mu.Unlock()
+	up.stored, up.result = true, err
 	return at, err == nil, err
+}
+
+// read takes the body of a request, until it ends or the request is cut off. No more than most bytes
+// may then be there.
+func (up *upload) read(w http.ResponseWriter, r *http.Request, most int64) (at int64, err error) {
+	connection, was := http.NewResponseController(w), false
+	up.mu.Lock()
+	at = up.sink.size
+	up.cut = func() {
+		was = true
+		_ = connection.SetReadDeadline(time.Unix(1, 0)) // what cannot be cut ends by itself
+	}
+	up.mu.Unlock()
+	defer func() {
+		up.mu.Lock()
+		defer up.mu.Unlock()
+		up.cut = nil
+	}()
+	buffer := make([]byte, 32<<10)
+	for {
+		n, readErr := r.Body.Read(buffer)
+		if at+int64(n) > most {
+			return at, &tusError{http.StatusRequestEntityTooLarge, "Exceeded maximum size"}
+		}
+		up.mu.Lock()
+		_, err = up.sink.Write(buffer[:n])
+		at = up.sink.size
+		cut := was
+		up.mu.Unlock()
+		switch {
+		case err != nil:
+			return at, err
+		case errors.Is(readErr, io.EOF):
+			return at, nil
+		case readErr != nil && cut:
+			return at, locked()
+		case readErr != nil:
+			return at, readErr
+		}
+	}
 }
 
 // forget gives an upload up.

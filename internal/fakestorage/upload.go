@@ -18,6 +18,7 @@ type incoming struct {
 	contentType, cacheControl string
 	user                      map[string]any
 	upsert                    bool
+	version                   string // empty is a random one
 }
 
 // mayPut says whether the object may be put where it is to go, as an insert that is rolled back
@@ -54,7 +55,7 @@ func (s *Server) put(in *incoming, b blob, etag string) *object {
 	} else {
 		o.blob.remove()
 	}
-	o.version, o.owner, o.contentType, o.cacheControl = newUUID(), in.owner, in.contentType, cmp.Or(in.cacheControl, "no-cache")
+	o.version, o.owner, o.contentType, o.cacheControl = cmp.Or(in.version, newUUID()), in.owner, in.contentType, cmp.Or(in.cacheControl, "no-cache")
 	o.etag, o.blob, o.user, o.updated, o.modified = etag, b, in.user, now, now
 	if o.user == nil {
 		o.user = map[string]any{}

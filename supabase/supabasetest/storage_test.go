@@ -6,6 +6,7 @@ import (
 	"image"
 	"image/color"
 	"image/png"
+	"io"
 	"net/http"
 	"os"
 	"strings"
@@ -312,4 +313,55 @@ func TestImages(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	ask(t, s, "GET", "/storage/v1"+strings.Replace(signed, "/render/image/", "/object/", 1), nil, "apikey: ").want(t, 400, "InvalidSignature")
+}
+
+// A part that hangs is cut off by the client's next request, which learns what of it arrived.
+func TestAPartThatHangs(t *testing.T) {
+	t.Parallel()
+	s := NewServer(t, WithBucket("docs"))
+	for name, client := range clients(t, s) {
+		a := tusCreate(t, s, "", bearer(s.ServiceKey), "Upload-Length: 6", "X-Upsert: true").want(t, 201)
+		body, feed := io.Pipe()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPatch, a.header.Get("Location"), body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.ContentLength = 6
+		for _, h := range [][2]string{{"Authorization", "Bearer " + s.ServiceKey}, {"Tus-Resumable", "1.0.0"}, {"Content-Type", "application/offset+octet-stream"}, {"Upload-Offset", "0"}} {
+			r.Header.Set(h[0], h[1])
+		}
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			if res, err := client.Do(r); err == nil {
+				_ = res.Body.Close()
+				if res.StatusCode != http.StatusLocked {
+					t.Errorf("%s: the part that was cut off: %d", name, res.StatusCode)
+				}
+			}
+		}()
+		if _, err := feed.Write([]byte("012")); err != nil {
+			t.Fatal(err)
+		}
+		at := strings.TrimPrefix(a.header.Get("Location"), s.URL)
+		offset := ""
+		for offset != "3" { // the bytes may still be on their way
+			offset = ask(t, s, "HEAD", at, nil, bearer(s.ServiceKey), "Tus-Resumable: 1.0.0").want(t, 200).header.Get("Upload-Offset")
+			if offset == "0" {
+				break
+			}
+		}
+		_ = feed.Close()
+		<-done
+		patch := func(offset, body string) answer {
+			return ask(t, s, "PATCH", at, body, bearer(s.ServiceKey), "Tus-Resumable: 1.0.0", "Content-Type: application/offset+octet-stream", "Upload-Offset: "+offset)
+		}
+		n := map[string]int{"0": 0, "3": 3}[offset]
+		patch(offset, "012345"[n:]).want(t, 204)
+		patch("6", "").want(t, 204) // the client missed the answer
+		patch("6", "6").want(t, 404)
+		if data, _ := s.Object("docs", "a.bin"); string(data) != "012345" {
+			t.Errorf("%s: %q", name, data)
+		}
+	}
 }
