@@ -422,7 +422,11 @@ func (c *conn[T]) build(ctx context.Context) (_ *generation[T], _ *answers, err 
 		if c.lent {
 			return p.runClosers()
 		}
-		return errors.Join(closeClient(client), p.runClosers())
+		err := closeClient(client)
+		if err != nil && c.transient(nil)(err) {
+			err = nil // a connection that was broken already has nothing left to close
+		}
+		return p.masked(errors.Join(err, p.runClosers()))
 	}
 	if err := c.tellUnknown(p); err != nil {
 		_ = g.close()

@@ -3,6 +3,7 @@ package connection_test
 import (
 	"context"
 	"errors"
+	"io"
 	"math/rand/v2"
 	"runtime"
 	"sync"
@@ -475,6 +476,22 @@ func TestNilClientIsAnError(t *testing.T) {
 	wantErrorText(t, err, "the factory gave neither a client nor an error")
 	_, err = connection.Open[any](t.Context(), "x", nil, connection.In(world(t, nil)))
 	wantErrorText(t, err, "there is no factory")
+}
+
+// A pool whose server has gone says so when it is closed: that is no reason for Reset or Close to fail.
+func TestClosingWhatIsBrokenAlreadyIsNoError(t *testing.T) {
+	t.Parallel()
+	gone := errors.New("FATAL: terminating connection")
+	src := &source{closeError: gone}
+	c := open(t, world(t, nil), "x", src.connect, connection.WithTransient(func(err error) bool { return errors.Is(err, gone) }))
+	if err := c.Reset(); err != nil {
+		t.Errorf("reset: %v", err)
+	}
+	src.closeError = io.ErrUnexpectedEOF
+	raw(t, c)
+	if err := c.Close(); err != nil {
+		t.Errorf("close: %v", err)
+	}
 }
 
 // 1,000 Resets under 64 goroutines that use the client for 5 to 50 ms: no use after close, no

@@ -29,7 +29,8 @@ type Any interface {
 
 	// Reset drops the client; the next use connects again, with the parameters as they are
 	// then. Those to whom the client is lent finish first: the last one closes it, and Reset
-	// does not wait for them. The error is that of closing the client, if Reset was the one to do it.
+	// does not wait for them. The error is that of closing the client, if Reset was the one to do it;
+	// that its source has broken the connection already is none.
 	Reset() error
 
 	// Close is Reset for good: every later use is an [ErrClosed]. A second Close does nothing.

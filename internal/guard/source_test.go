@@ -60,7 +60,7 @@ func checkSource(file, source string) ([]string, error) {
 
 	test := strings.HasSuffix(file, "_test.go")
 	library := !test && !strings.HasPrefix(file, "examples/") && !strings.HasPrefix(file, "internal/integration/") &&
-		!strings.HasPrefix(file, "internal/bench/")
+		!strings.HasPrefix(file, "internal/bench/") && !strings.HasPrefix(file, "internal/faults/")
 	if slices.Contains([]string{"util", "utils", "common", "helper", "helpers", "misc"}, f.Name.Name) {
 		report(f.Name.Pos(), "package %s: a package is named after what it provides", f.Name.Name)
 	}

