@@ -26,6 +26,7 @@ type state struct {
 	outside  string // the identity in all processes that share the second tier
 
 	reading atomic.Pointer[reading]
+	beside  sync.Map // reflect.Type to what the wrappers keep beside it
 
 	// Of a view:
 	above     *state // what it is a view of

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 
 	"github.com/streamconn/streamconn/connection"
 	"github.com/streamconn/streamconn/internal/rest"
@@ -30,6 +31,17 @@ func (c *Conn) Auth() *Auth {
 	return &Auth{Client: client, conn: c}
 }
 
+// WithSession is the same as the user of s, with its access token as it is: nothing is renewed, as it
+// is by [Conn.As]. What ends for the user ends on the connection too, which it does not by
+// WithToken.
+func (a *Auth) WithSession(s *Session) *Auth {
+	view := a.conn.asHolder(s)
+	return &Auth{a.Client.WithToken(view.user.token), view}
+}
+
+// WithClientIP is the same on behalf of somebody at that address: see [auth.Client.WithClientIP].
+func (a *Auth) WithClientIP(addr netip.Addr) *Auth { return &Auth{a.Client.WithClientIP(addr), a.conn} }
+
 // SignOut ends sessions of the view's user: all of them, or those that scope says. The view, and all
 // others of its session, are [ErrSignInAgain] from then on, whatever else the project still accepts;
 // what was cached for them ends, and so do the user's cached sign-ins. A session that is over
@@ -43,9 +55,12 @@ func (a *Auth) SignOut(ctx context.Context, scope ...auth.Scope) error {
 	if errors.Is(err, ErrSignInAgain) && u.problem == nil {
 		err = nil // there is nothing left to sign out of
 	}
-	a.conn.project.signedOut(a.conn, err == nil && (len(scope) == 0 || scope[0] != auth.Others))
+	a.conn.project.signedOut(a.conn, err == nil && ownSession(scope))
 	return connection.Wrap(a.conn, "sign out", err)
 }
+
+// ownSession tells whether a sign-out ends the very session by which it is asked for.
+func ownSession(scope []auth.Scope) bool { return len(scope) == 0 || scope[0] != auth.Others }
 
 // signedOut ends what is kept of a view's user, and the session itself if it has ended for sure.
 func (p *project) signedOut(c *Conn, ended bool) {
@@ -55,10 +70,13 @@ func (p *project) signedOut(c *Conn, ended bool) {
 		return
 	}
 	p.forgetUserOf(id.session)
-	if ended {
-		p.renewals.end(id.held)
-		p.signOuts.add(id.token, id.expires)
+	if !ended {
+		return
 	}
+	for _, later := range p.renewals.end(id.session.RefreshToken()) {
+		p.signOuts.add(later.token, later.expires)
+	}
+	p.signOuts.add(id.token, id.expires)
 }
 
 // forgetUserOf ends the cached sign-ins of a session's user.
@@ -82,9 +100,32 @@ func (a *Auth) UpdateUser(ctx context.Context, change auth.UserUpdate) (*auth.Us
 	return user, connection.Wrap(a.conn, "update user", err)
 }
 
+// VerifyFactor answers a challenge, and gives the session that follows the view's: one of level
+// [auth.AAL2]. Views of the old one go on with it when their access token ends.
+func (a *Auth) VerifyFactor(ctx context.Context, factorID, challengeID, code string) (*Session, error) {
+	s, err := a.Client.VerifyFactor(ctx, factorID, challengeID, code)
+	return a.followed(s, err)
+}
+
+// ChallengeAndVerify is a challenge and its answer, for codes that are there already: those of TOTP.
+func (a *Auth) ChallengeAndVerify(ctx context.Context, factorID, code string) (*Session, error) {
+	s, err := a.Client.ChallengeAndVerify(ctx, factorID, code)
+	return a.followed(s, err)
+}
+
+func (a *Auth) followed(s *Session, err error) (*Session, error) {
+	if u := a.conn.user; u != nil && err == nil {
+		if id := u.now.Load(); id != nil {
+			a.conn.project.renewals.follow(id.session.RefreshToken(), s)
+		}
+	}
+	return s, connection.Wrap(a.conn, "verify factor", err)
+}
+
 // Refresh gets the session that follows the one with this refresh token: by the connection's own
 // renewal, of which there is one for each refresh token, so that it never ends the session of a view
-// that renews at the same time. For one that was spent here, that is the newest that followed.
+// that renews at the same time. For one that was spent here, that is the newest that followed; else
+// it is always a request, which is the way to a token that says what has changed about the user.
 func (a *Auth) Refresh(ctx context.Context, refreshToken string) (*Session, error) {
 	if refreshToken == "" {
 		return a.Client.Refresh(ctx, refreshToken) // which says what is wrong

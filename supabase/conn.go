@@ -3,6 +3,7 @@ package supabase
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/streamconn/streamconn/cache"
@@ -70,14 +71,18 @@ func Open(ctx context.Context, name string, opts ...connection.Option) (*Conn, e
 }
 
 // New gives any connection to a [Client] the methods of this package: one that [connection.Open] has
-// made with [Connect], or a view of one by [connection.Scoped].
+// made with [Connect], or a view of one by [connection.Scoped]. All that are made of one connection
+// know the same renewals, sign-ins and sign-outs; a view is another.
 func New(c connection.Connection[*Client]) *Conn {
 	return &Conn{
 		Connection: c,
-		project:    newProject(c),
+		project:    connection.Beside(c, func() *project { return newProject(c) }),
 		policy:     cache.Policy{TTL: cache.Default, IsNegative: isNotFound},
 	}
 }
+
+// Format names the connection with every verb. What else is in a Conn changes while it is looked at.
+func (c Conn) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, c.Connection) }
 
 func isNotFound(err error) bool { return errors.Is(err, ErrNotFound) }
 

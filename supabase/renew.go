@@ -73,11 +73,13 @@ func (r *renewals) renew(ctx context.Context, h *held) (*held, error) {
 	good := now.Before(h.expires)
 	r.mu.Lock()
 	newest, s := r.newest(h)
+	// A refresh by hand, with no access token, asks for what follows: the session itself is no answer.
+	follows := newest != h && (h.token != "" || newest.refresh != h.refresh)
 	switch {
 	case s.over != nil:
 		r.mu.Unlock()
 		return nil, s.over
-	case newest != h && now.Before(newest.due):
+	case follows && now.Before(newest.due):
 		r.mu.Unlock()
 		return newest, nil
 	case s.flight == nil && (now.Before(s.soon) || good && now.Before(s.until)):
@@ -214,8 +216,7 @@ func (r *renewals) land(s *succession, from *held, f *renewal, next *Session, er
 		f.err = s.over
 	case err == nil:
 		f.next = heldSince(next, now)
-		s.next, s.nextKey = f.next, digestOf(f.next.refresh)
-		r.entry(s.nextKey).self = f.next
+		r.link(s, f.next)
 		s.failed, s.pause, s.until, s.soon = nil, 0, time.Time{}, time.Time{}
 	case dead:
 		f.err, s.over = err, err
@@ -233,21 +234,61 @@ func (r *renewals) land(s *succession, from *held, f *renewal, next *Session, er
 	}
 }
 
-// end makes the session, and what followed it, one that nothing follows: its user has signed out.
-func (r *renewals) end(h *held) {
-	if h.refresh == "" {
+// link notes which session followed.
+func (r *renewals) link(s *succession, next *held) {
+	s.next, s.nextKey = next, digestOf(next.refresh)
+	r.entry(s.nextKey).self = next
+}
+
+// follow notes a session that followed the one with a refresh token by other means than a renewal, as
+// it does when its user shows a second factor: the refresh token is spent by that.
+func (r *renewals) follow(refreshToken string, next *Session) {
+	if refreshToken == "" || next.RefreshToken() == "" {
 		return
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	key := digestOf(h.refresh)
-	for {
+	// A renewal under way may have come before or after it. What it brings counts.
+	if _, s := r.newest(&held{refresh: refreshToken}); s.over == nil && s.flight == nil {
+		r.link(s, heldSince(next, time.Now()))
+	}
+}
+
+// end makes the session with a refresh token, and what followed it, one that nothing follows: its
+// user has signed out. It gives what followed.
+func (r *renewals) end(refreshToken string) (followed []*held) {
+	if refreshToken == "" {
+		return nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for key := digestOf(refreshToken); ; {
 		s := r.entry(key)
 		s.over = errSignedOut
-		if s.next == nil || s.nextKey == key {
-			s.next = nil
-			return
+		if s.next == nil {
+			return followed
 		}
+		followed = append(followed, s.next)
+		last := s.nextKey == key
 		key, s.next = s.nextKey, nil
+		if last {
+			return followed
+		}
 	}
+}
+
+// ended tells whether the user has signed out of the session with a refresh token, or of one that
+// followed it.
+func (r *renewals) ended(refreshToken string) bool {
+	if refreshToken == "" {
+		return false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for s := r.known[digestOf(refreshToken)]; s != nil; s = r.known[s.nextKey] {
+		if s.over != nil || s.next == nil || s.nextKey == s.key {
+			return errors.Is(s.over, errSignedOut)
+		}
+	}
+	return false
 }

@@ -603,6 +603,7 @@ func TestNoExportedTypeShowsASecret(t *testing.T) {
 	check("Conn", sb, *sb, view, *view, sb.As(nil))
 	check("Client", root, *root, client, *client, struct{ c supabase.Client }{*client})
 	check("Auth", sb.Auth(), *sb.Auth(), view.Auth(), *view.Auth())
+	check("Admin", sb.Auth().Admin(), *sb.Auth().Admin(), view.Auth().Admin())
 	check("Functions", sb.Functions(), *sb.Functions(), view.Functions(), *view.Functions())
 	input("Invocation", how, &how, []supabase.Invocation{how}, struct{ I *supabase.Invocation }{&how})
 	input("FunctionResponse", response, &response, []*supabase.FunctionResponse{&response})

@@ -90,11 +90,12 @@ func readFiles[V any](ctx context.Context, c *Conn, op, text string, args []any,
 // buckets, and of their list, end, for every user; those of the database do not.
 func (c *Conn) changeFiles(op string, change func(*storage.Client) error, buckets ...string) error {
 	if !c.keepCache {
+		all := connection.Root(c)
 		defer func() {
 			for _, bucket := range buckets {
-				connection.ClearText(c.project.root, keyOfBucket(bucket), nil)
+				connection.ClearText(all, keyOfBucket(bucket), nil)
 			}
-			connection.ClearText(c.project.root, keyOfBuckets, nil)
+			connection.ClearText(all, keyOfBuckets, nil)
 		}()
 	}
 	return connection.Wrap(c, op, change(c.files()))

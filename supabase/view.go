@@ -67,6 +67,19 @@ func (c *Conn) AsToken(jwt string) *Conn {
 	return c.asUser(u)
 }
 
+// asHolder is a view as the user of the session that never renews it.
+func (c *Conn) asHolder(s *Session) *Conn {
+	u := &user{project: c.project}
+	if s.AccessToken() == "" {
+		u.problem = fmt.Errorf("%w: the session is empty", ErrSignInAgain)
+	} else {
+		h := heldSince(s, time.Time{})
+		h.refresh, h.due = "", h.expires
+		u.now.Store(u.project.identityOf(h))
+	}
+	return c.asUser(u)
+}
+
 func (c *Conn) asUser(u *user) *Conn {
 	return c.view(func(v *Conn) {
 		v.user = u
@@ -182,7 +195,7 @@ func (u *user) identity(ctx context.Context) (*identity, error) {
 	}
 	id := u.now.Load()
 	if seen := u.project.signOuts.count.Load(); id.seen != seen {
-		if u.project.signOuts.has(id.token) {
+		if u.project.signOuts.has(id.token) || u.project.renewals.ended(id.session.RefreshToken()) {
 			return nil, fmt.Errorf("%w: the user has signed out", ErrSignInAgain)
 		}
 		still := *id
