@@ -34,7 +34,8 @@ var arrows = map[string][]string{
 	"internal/rest":         {},
 
 	// These programs bring a project in memory along, so that they run at once.
-	"examples/signin": {"supabase/supabasetest"},
+	"examples/signin":   {"supabase/supabasetest"},
+	"examples/supabase": {"supabase/supabasetest"},
 }
 
 // testArrows are the imports that a package's tests may have besides its own.
