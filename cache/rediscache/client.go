@@ -35,8 +35,8 @@ func (c Client) MarshalText() ([]byte, error) { return []byte("rediscache.Client
 func (c *Client) Ping(ctx context.Context) error {
 	x := c.lines.Load()
 	if x == nil {
-		if c.problem.Load() != nil {
-			return *c.problem.Load()
+		if problem := c.problem.Load(); problem != nil {
+			return *problem
 		}
 		return errors.New("there is no connection to Redis yet")
 	}
@@ -241,6 +241,7 @@ func (c *client) rise(before, incarnation uint64) error {
 	if !c.up.Load() || c.incarnation.Load() != incarnation {
 		c.incarnation.Store(incarnation)
 		c.failures.Store(0)
+		c.tier.forget()
 		c.tier.endAll()
 		c.up.Store(true)
 	}
@@ -312,7 +313,7 @@ func (c *client) did(ctx context.Context, err error) {
 			c.failures.Store(0)
 		}
 		return
-	case ctx.Err() != nil, isHarmless(err): // the caller's own context has ended; or Redis is well
+	case ctx.Err() != nil, isHarmless(err), errors.Is(err, errBack): // the caller's own context has ended; or Redis is well
 		return
 	}
 	if c.failures.Add(1) < tripAfter {

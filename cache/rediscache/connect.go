@@ -31,8 +31,7 @@ const dialTimeout = 500 * time.Millisecond
 
 var namespaceForm = regexp.MustCompile(`^[A-Za-z0-9._:-]{1,100}$`)
 
-// Connect makes the client. It is a [connection.Factory], for [connection.Register]; [Get] and
-// [Open] use it. It does not dial: a Redis that is down is no error. Its parameters are:
+// Connect makes the client. It is the [connection.Factory] of [Get] and [Open]. It does not dial: a Redis that is down is no error. Its parameters are:
 //
 //   - url: redis://user:password@host:6379/0, rediss:// for TLS, unix:///path?db=0; with Sentinels
 //     redis://sentinel:26379?master_set=mymaster&addr=other:26379;

@@ -24,7 +24,7 @@ type entry struct {
 	ttl         time.Duration // for how long it was stored
 	expires     time.Time     // zero: does not
 	incarnation [8]byte       // of the Redis that it was stored in
-	epochs      []string      // what they were before it was loaded
+	epochs      []int64       // what they were before it was loaded
 	value       []byte
 }
 
@@ -32,7 +32,7 @@ const (
 	saltSize  = 16
 	nonceSize = 12
 	tagSize   = 16
-	epochSize = 16
+	epochSize = 8
 
 	flagPlain  = 0
 	flagSecret = 1
@@ -62,7 +62,7 @@ func (r *ring) seal(name string, e *entry) []byte {
 	b = append(b, e.incarnation[:]...)
 	b = append(b, byte(len(e.epochs)))
 	for _, epoch := range e.epochs {
-		b = append(b, epoch...)
+		b = binary.BigEndian.AppendUint64(b, uint64(epoch))
 	}
 	b = append(b, e.value...)
 
@@ -113,8 +113,7 @@ func (r *ring) open(name string, b []byte) (*entry, error) {
 		return nil, errEntry
 	}
 	for range n {
-		e.epochs = append(e.epochs, string(body[:epochSize]))
-		body = body[epochSize:]
+		e.epochs = append(e.epochs, number())
 	}
 	e.value = body
 	return e, nil

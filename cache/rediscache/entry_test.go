@@ -23,7 +23,7 @@ func rings(t testing.TB) map[string]*ring {
 func someEntry() *entry {
 	return &entry{
 		shape: [32]byte{1, 2}, created: time.UnixMilli(1_700_000_000_123), ttl: time.Minute, expires: time.UnixMilli(1_700_000_060_000),
-		incarnation: [8]byte{3}, epochs: []string{draw(), draw()}, value: []byte("what only those who may can read"),
+		incarnation: [8]byte{3}, epochs: []int64{1 << 60, 7}, value: []byte("what only those who may can read"),
 	}
 }
 

@@ -3,8 +3,8 @@ package rediscache
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"math/rand/v2"
-	"strings"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -45,7 +45,7 @@ type search struct {
 
 // found is what Redis had.
 type found struct {
-	epochs []string // "" for one that is not there
+	epochs []int64 // 0 for one that is not there
 	sealed []byte
 	left   time.Duration
 	taken  bool // the lease
@@ -90,7 +90,10 @@ func (s *search) look(ctx context.Context, token string) (answer cache.TierAnswe
 	defer cancel()
 	err := s.fetch(limited, token)
 	if err == nil {
-		err = s.client.plant(limited, s.lines, s.keys[:len(s.query.Epochs)], s.found.epochs)
+		err = s.client.plant(limited, s.lines, s.query.Epochs, s.found.epochs)
+	}
+	if errors.Is(err, errBack) {
+		s.client.lost()
 	}
 	s.client.did(ctx, err)
 	if err != nil {
@@ -104,8 +107,13 @@ func (s *search) look(ctx context.Context, token string) (answer cache.TierAnswe
 	return answer, true
 }
 
+// errBack says that an epoch is less than it was: Redis has become one that does not know of an end that this
+// process has told it of, or has seen. It was a replica a moment ago.
+var errBack = errors.New("Redis has forgotten an end")
+
 // fetch reads the epochs and the result in one go.
 func (s *search) fetch(ctx context.Context, token string) error {
+	floors := s.tier.seen(s.query.Epochs) // before asking: answers may overtake each other
 	b := s.lines.data.B
 	commands := make([]rueidis.Completed, 0, 3)
 	if token != "" {
@@ -129,11 +137,17 @@ func (s *search) fetch(ctx context.Context, token string) error {
 		return err
 	}
 	n := len(s.query.Epochs)
-	s.found.epochs, s.found.sealed = make([]string, n), nil
-	for i := range n {
-		if epoch, err := values[i].ToString(); err == nil && len(epoch) == epochSize {
-			s.found.epochs[i] = strings.Clone(epoch)
+	s.found.epochs, s.found.sealed = make([]int64, n), nil
+	for i, mark := range s.query.Epochs {
+		epoch, err := values[i].AsInt64()
+		if err != nil || epoch <= 0 {
+			continue // there is none, or something else
 		}
+		if epoch < floors[i] {
+			return errBack
+		}
+		s.found.epochs[i] = epoch
+		s.tier.see(mark, epoch)
 	}
 	if s.codec == nil {
 		return nil
@@ -173,12 +187,12 @@ func (s *search) open(answer *cache.TierAnswer) {
 	answer.Found, answer.Age, answer.Left, answer.Expires = true, age, s.found.left, e.expires
 }
 
-func equal(a, b []string) bool {
+func equal(a, b []int64) bool {
 	if len(a) != len(b) {
 		return false
 	}
 	for i := range a {
-		if a[i] != b[i] || a[i] == "" {
+		if a[i] != b[i] || a[i] == 0 {
 			return false
 		}
 	}

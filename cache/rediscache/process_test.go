@@ -166,6 +166,9 @@ func (t *task) run() (*report, error) {
 	wg.Wait()
 	close(over)
 	w.report.Late = <-late
+	for end := time.Now().Add(20 * time.Second); !tier.Stats().Up && time.Now().Before(end); { // it recovers
+		<-time.After(10 * time.Millisecond)
+	}
 	stats := connection.Stats(conn).Cache
 	w.report.Hits, w.report.TierHits, w.report.Loads = int(stats.Hits), int(stats.TierHits), int(stats.Loads)
 	w.report.Tier = tier.Stats()

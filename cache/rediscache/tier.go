@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	rand64 "math/rand/v2"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -50,7 +52,7 @@ func Open(ctx context.Context, name string, opts ...connection.Option) (*Tier, e
 
 func wrap(c connection.Connection[*Client]) *Tier {
 	t := &Tier{Connection: c, tier: &tier{
-		followers: make(map[string]weak.Pointer[cache.Epoch]),
+		followers: make(map[string]*follower),
 		owed:      make(map[string]*debt),
 	}}
 	// The client is there already: this neither waits nor fails.
@@ -72,13 +74,19 @@ type tier struct {
 	first settings // of the first client: good enough where there is none
 
 	mu        sync.Mutex
-	followers map[string]weak.Pointer[cache.Epoch] // by their marks, as they are in the keys of epochs
-	prune     int                                  // how many there may be before the dead are removed
-	owed      map[string]*debt                     // by their marks: ends that Redis does not know of, or may not
-	told      sync.Map                             // reflect.Type of what cannot be stored
-	current   atomic.Pointer[client]               // the last one that was attached
+	followers map[string]*follower   // by their marks, as they are in the keys of epochs
+	prune     int                    // how many there may be before the dead are removed
+	owed      map[string]*debt       // by their marks: ends that Redis does not know of, or may not
+	told      sync.Map               // reflect.Type of what cannot be stored
+	current   atomic.Pointer[client] // the last one that was attached
 
 	counters
+}
+
+// follower is what this process knows of an epoch.
+type follower struct {
+	epoch weak.Pointer[cache.Epoch] // ends what is in memory
+	seen  int64                     // the greatest that Redis had
 }
 
 // debt is an end that is being told, or has still to be told.
@@ -103,29 +111,42 @@ func (t *Tier) Mark(parts ...[]byte) string { return t.ring.mark(parts) }
 
 // Epoch implements [cache.Tier].
 func (t *Tier) Epoch(mark string) *cache.Epoch {
-	key := text([]byte(mark))
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if e := t.followers[key].Value(); e != nil {
+	f := t.followerOf(text([]byte(mark)))
+	if e := f.epoch.Value(); e != nil {
 		return e
 	}
+	e := new(cache.Epoch)
+	f.epoch = weak.Make(e)
+	return e
+}
+
+// followerOf makes a follower if there is none. Those that nobody needs go when there are many.
+func (t *tier) followerOf(key string) *follower {
+	if f := t.followers[key]; f != nil {
+		return f
+	}
 	if len(t.followers) >= t.prune {
-		for key, follower := range t.followers {
-			if follower.Value() == nil {
+		for key, f := range t.followers {
+			if f.epoch.Value() == nil {
 				delete(t.followers, key)
 			}
 		}
 		t.prune = 2*len(t.followers) + 64
 	}
-	e := new(cache.Epoch)
-	t.followers[key] = weak.Make(e)
-	return e
+	f := new(follower)
+	t.followers[key] = f
+	return f
 }
 
 // endFollower ends what is in memory of an epoch, given by its mark as it is in keys.
 func (t *tier) endFollower(key string) {
 	t.mu.Lock()
-	e := t.followers[key].Value()
+	var e *cache.Epoch
+	if f := t.followers[key]; f != nil {
+		e = f.epoch.Value()
+	}
 	t.mu.Unlock()
 	if e != nil {
 		e.Bump()
@@ -136,8 +157,8 @@ func (t *tier) endFollower(key string) {
 func (t *tier) endAll() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for _, follower := range t.followers {
-		if e := follower.Value(); e != nil {
+	for _, f := range t.followers {
+		if e := f.epoch.Value(); e != nil {
 			e.Bump()
 		}
 	}
@@ -145,9 +166,7 @@ func (t *tier) endAll() {
 
 // End implements [cache.Tier].
 //
-// The epoch is in Redis, under a key of its own, as a number that nobody has drawn before: ending it is to
-// draw another. Counting up would do, if Redis never forgot: after it was emptied, or has failed over to a
-// replica that did not know the last numbers, these would come again.
+// The epoch is a number in Redis, under a key of its own; ending it is to add to it.
 func (t *Tier) End(mark string) {
 	t.ends.Add(1)
 	// In this order: whoever begins to read after the follower has ended sees that Redis must not be asked.
@@ -231,52 +250,115 @@ func (t *tier) tellOwed(ctx context.Context, c *client, x *lines) error {
 	return nil
 }
 
-// draw gives an epoch that nobody has drawn before.
+// draw gives a token that nobody has drawn before.
 func draw() string {
-	var b [epochSize]byte
+	var b [16]byte
 	_, _ = rand.Read(b[:]) // never fails: crypto/rand ends the program instead
 	return string(b[:])
 }
 
-// tell ends an epoch in Redis. If that has no room for the new one, the old one goes: without it, nothing is found.
+// An epoch is a number that grows: Redis adds a little that is drawn at random, so that two that have
+// forgotten each other's ends do not come to the same. It begins with the time, in a unit in which it never
+// catches up with that: one that Redis has lost comes back as a greater one.
+const (
+	epochsPerMilli = 1 << 20
+	longestStep    = 1 << 16
+)
+
+func firstEpoch() string {
+	return strconv.FormatInt(time.Now().UnixMilli()*epochsPerMilli+rand64.Int64N(epochsPerMilli), 10)
+}
+
+// tell ends an epoch in Redis. If that has no room for a new one, the old one goes: without it, nothing is found.
 //
 // It does so on the line on which Redis tells of ends, and does not tell of what was done on it. So what is
 // loaded afterwards stays. The caller ends the follower once more: of what another process has ended in the
 // same instant, Redis does not tell, either.
 func (c *client) tell(ctx context.Context, x *lines, mark string) error {
-	key := c.keys.epoch(mark)
-	err := x.ends.Do(ctx, x.ends.B().Set().Key(key).Value(draw()).Px(c.epochTTL()).Build()).Error()
-	if isFull(err) {
-		err = x.ends.Do(ctx, x.ends.B().Unlink().Key(key).Build()).Error()
+	key, b := c.keys.epoch(mark), x.ends.B
+	replies := x.ends.DoMulti(ctx,
+		b().Set().Key(key).Value(firstEpoch()).Nx().Px(c.epochTTL()).Build(), // there is one already, as a rule
+		b().Incrby().Key(key).Increment(1+rand64.Int64N(longestStep)).Build())
+	epoch, err := replies[1].AsInt64()
+	_, answered := rueidis.IsRedisErr(err)
+	switch {
+	case err == nil && epoch <= longestStep: // none of ours was there: Redis has lost it in between
+		return x.ends.Do(ctx, b().Set().Key(key).Value(firstEpoch()).Px(c.epochTTL()).Build()).Error()
+	case err == nil:
+		c.tier.see(mark, epoch)
+		return nil
+	case isFull(err):
+		return x.ends.Do(ctx, b().Unlink().Key(key).Build()).Error()
+	case answered && isStrange(err):
+		return x.ends.Do(ctx, b().Set().Key(key).Value(firstEpoch()).Px(c.epochTTL()).Build()).Error()
+	default:
+		return err
 	}
-	return err
+}
+
+// isStrange reports that there is something else under the key of an epoch.
+func isStrange(err error) bool {
+	return strings.HasPrefix(err.Error(), "WRONGTYPE ") || strings.Contains(err.Error(), "not an integer") || strings.Contains(err.Error(), "overflow")
 }
 
 var errStrange = errors.New("an epoch in Redis is not one of ours")
 
-// plant draws those of the epochs that are not in Redis. It does so on the line on which it would be told of
+// plant begins those of the epochs that are not in Redis. It does so on the line on which it would be told of
 // that otherwise; what it is about to load would have to end.
-func (c *client) plant(ctx context.Context, x *lines, keys []string, epochs []string) error {
-	for i, key := range keys {
-		if epochs[i] != "" {
+func (c *client) plant(ctx context.Context, x *lines, marks []string, epochs []int64) error {
+	for i, mark := range marks {
+		if epochs[i] != 0 {
 			continue
 		}
+		key, b := c.keys.epoch(mark), x.ends.B
 		replies := x.ends.DoMulti(ctx,
-			x.ends.B().Set().Key(key).Value(draw()).Nx().Px(c.epochTTL()).Build(),
-			x.ends.B().Get().Key(key).Build())
+			b().Set().Key(key).Value(firstEpoch()).Nx().Px(c.epochTTL()).Build(),
+			b().Get().Key(key).Build())
 		if err := replies[0].Error(); err != nil && !rueidis.IsRedisNil(err) {
 			return err
 		}
-		epoch, err := replies[1].ToString()
+		number, err := replies[1].ToString()
 		if err != nil {
 			return err
 		}
-		if len(epoch) != epochSize {
+		epoch, err := strconv.ParseInt(number, 10, 64)
+		if err != nil || epoch <= longestStep {
 			return errStrange
 		}
-		epochs[i] = strings.Clone(epoch)
+		epochs[i] = epoch
+		c.tier.see(mark, epoch)
 	}
 	return nil
+}
+
+// see notes an epoch as Redis has it.
+func (t *tier) see(mark string, epoch int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	f := t.followerOf(text([]byte(mark)))
+	f.seen = max(f.seen, epoch)
+}
+
+// seen are the greatest of the epochs that were seen; 0 for none.
+func (t *tier) seen(marks []string) []int64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	all := make([]int64, len(marks))
+	for i, mark := range marks {
+		if f := t.followers[text([]byte(mark))]; f != nil {
+			all[i] = f.seen
+		}
+	}
+	return all
+}
+
+// forget forgets what was seen, of a Redis that may be another one now.
+func (t *tier) forget() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, f := range t.followers {
+		f.seen = 0
+	}
 }
 
 // away is the answer while Redis is of no use.

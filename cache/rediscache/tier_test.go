@@ -226,6 +226,31 @@ func TestRedisThatIsFull(t *testing.T) {
 	})
 }
 
+func TestRedisThatHasForgottenAnEnd(t *testing.T) {
+	t.Parallel()
+	srv := startRedis(t)
+	db := new(database)
+	db.set(1)
+	tier := openTier(t, srv.values())
+	c := db.process(t, tier, "db1")
+	read(t, c, "k")
+	epoch := srv.keys("e")[0]
+	before, err := srv.do("GET", epoch).ToString()
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, c, 2)
+	// As on a replica that did not get the end before it became the master.
+	if err := srv.do("SET", epoch, before).Error(); err != nil {
+		t.Fatal(err)
+	}
+	for range 20 {
+		expect(t, "read", read(t, c, "k"), 2)
+	}
+	expect(t, "seen", tier.Stats().Errors > 0, true)
+	eventually(t, "the tier is up", func() bool { return tier.Stats().Up })
+}
+
 func TestStrangeThingsUnderTheKeysOfEpochs(t *testing.T) {
 	t.Parallel()
 	srv := startRedis(t)

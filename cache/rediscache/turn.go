@@ -14,7 +14,7 @@ type turn struct {
 	codec       *codec
 	name        string
 	shape       [32]byte
-	epochs      []string
+	epochs      []int64
 	incarnation uint64
 	lease       string // the token; "": there is none
 }
