@@ -52,8 +52,8 @@ func (c *Client) Close() error {
 // client is one client from its connect to its close. It has two connections to Redis: on one it
 // reads and stores; on the other Redis tells which epochs have ended. A goroutine looks after them.
 //
-// The client is up while it is certain to hear of ends, and Redis answers in time. Nobody uses it while
-// it is not. Whenever it may have missed an end, everything in memory ends.
+// The client is up while it is certain to hear of ends. Nobody uses it while it is not. Whenever it may have
+// missed an end, everything in memory ends.
 type client struct {
 	settings
 	ring    *ring
@@ -73,12 +73,12 @@ type client struct {
 	up          atomic.Bool
 	incarnation atomic.Uint64 // of the Redis behind the lines
 	failures    atomic.Int32  // in a row, of what the tier does
+	restUntil   atomic.Int64  // nothing is looked for or stored before
 	fullUntil   atomic.Int64  // nothing is stored before
 
 	mu     sync.Mutex
 	losses uint64 // of what Redis had to tell
-	trips  int    // in a row, because of failures
-	hold   time.Time
+	rests  int    // in a row
 }
 
 // lines are the two connections.
@@ -90,10 +90,11 @@ func (l *lines) close() {
 }
 
 const (
-	tripAfter   = 3 // failures
-	longestHold = 5 * time.Second
-	fullPause   = time.Second
-	soon        = 20 * time.Millisecond
+	restAfter    = 3 // failures
+	shortestRest = 100 * time.Millisecond
+	longestRest  = 5 * time.Second
+	fullPause    = time.Second
+	soon         = 20 * time.Millisecond
 )
 
 func newClient(s settings, r *ring, options rueidis.ClientOption, log *slog.Logger) *client {
@@ -183,7 +184,6 @@ func (c *client) note(err error) {
 var (
 	errReplica = errors.New("this Redis is a replica, which cannot be written to")
 	errMissed  = errors.New("an end may have been missed")
-	errHold    = errors.New("it has been too slow, or has failed too often")
 )
 
 // check looks whether all is well, and makes it so if it can.
@@ -231,16 +231,14 @@ func (c *client) check() (err error) {
 func (c *client) rise(before, incarnation uint64) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch {
-	case c.losses != before:
+	if c.losses != before {
 		c.awaken()
 		return errMissed
-	case time.Now().Before(c.hold):
-		return errHold
 	}
 	if !c.up.Load() || c.incarnation.Load() != incarnation {
 		c.incarnation.Store(incarnation)
 		c.failures.Store(0)
+		c.restUntil.Store(0)
 		c.tier.forget()
 		c.tier.endAll()
 		c.up.Store(true)
@@ -282,7 +280,7 @@ func (c *client) heard(keys []rueidis.RedisMessage) {
 	}
 	for i := range keys {
 		if key, err := keys[i].ToString(); err == nil {
-			c.tier.endFollower(strings.TrimPrefix(key, c.keys.epochs()))
+			c.tier.heard(strings.TrimPrefix(key, c.keys.epochs()))
 		}
 	}
 }
@@ -304,8 +302,8 @@ func (c *client) awaken() {
 	}
 }
 
-// did notes what became of something that the tier did with Redis. So many failures in a row
-// take the client down for a while.
+// did notes what became of something that the tier did with Redis. After so many failures in a row, Redis is
+// left alone for a while. The client stays up: what Redis tells is another line's affair.
 func (c *client) did(ctx context.Context, err error) {
 	switch {
 	case err == nil:
@@ -316,22 +314,25 @@ func (c *client) did(ctx context.Context, err error) {
 	case ctx.Err() != nil, isHarmless(err), errors.Is(err, errBack): // the caller's own context has ended; or Redis is well
 		return
 	}
-	if c.failures.Add(1) < tripAfter {
+	if c.failures.Add(1) < restAfter {
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.up.Load() {
+	now := since()
+	if now < c.restUntil.Load() {
 		return
 	}
-	c.up.Store(false)
-	if time.Since(c.hold) > longestHold { // it had been well for a while
-		c.trips = 0
+	if now-c.restUntil.Load() > int64(longestRest) { // it had been well for a while
+		c.rests = 0
 	}
-	c.hold = time.Now().Add(min(100*time.Millisecond<<min(c.trips, 10), longestHold))
-	c.trips++
-	c.awaken()
+	c.restUntil.Store(now + int64(min(shortestRest<<min(c.rests, 10), longestRest)))
+	c.rests++
+	c.awaken() // perhaps it is more than slow
 }
+
+// resting reports that Redis is left alone.
+func (c *client) resting() bool { return since() < c.restUntil.Load() }
 
 // isFull reports that Redis has no room, or does not want to write.
 func isFull(err error) bool {

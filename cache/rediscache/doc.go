@@ -23,8 +23,8 @@
 //
 // # What ends a result
 //
-// Each connection has an epoch in Redis, which a write and connection.Clear through any process end: one
-// command, however many results depend on it. Each entry knows the epochs that it was loaded under, which are
+// Each connection has an epoch in Redis, a number to which a write and connection.Clear through any process
+// add: one round trip, however many results depend on it. Each entry knows the epochs that it was loaded under, which are
 // read together with it: an entry of before is not found, whoever stores it, however late. And Redis tells
 // all processes of the end, so that it leaves their memory too, usually within a millisecond of the
 // write's return; the writer's own memory is free of it before that. Reads through a view also depend on the epoch of its
@@ -40,9 +40,10 @@
 // Then reads are loaded, writes are made, and nobody sees an error. While this process cannot be certain to
 // hear of ends, what it loads stays in memory for away_ttl, one second. It notices a connection that is lost
 // at once, and one that is silent by the next heartbeat; then everything in memory ends. The same
-// happens when Redis was emptied, was started again, or has failed over to a replica: of what was stored before,
-// nothing is found, since later ends may have been lost. After three failures in a row, Redis is left alone for
-// 100 milliseconds, and longer each time, up to 5 seconds.
+// happens when Redis was emptied, was started again, has failed over to a replica, or turns out to have
+// forgotten an end: of what was stored before, nothing is found. A Redis that answers too late three times in a row is left
+// alone for 100 milliseconds, and longer each time, up to 5 seconds; as long as it tells of ends, what is loaded
+// meanwhile lives as usual.
 //
 // So if another process has changed something, this one serves the older result for no longer than a heartbeat
 // and a half, plus away_ttl. A process that can reach the database but not Redis tells the others of its

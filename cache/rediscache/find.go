@@ -17,7 +17,10 @@ func (t *Tier) Find(ctx context.Context, q cache.TierQuery, into any) (answer ca
 	answer = t.first.away()
 	asked := false
 	t.use(ctx, func(c *client, x *lines) {
-		if !t.owes(q.Epochs) {
+		switch {
+		case c.resting():
+			answer = t.unasked(c, q.Epochs)
+		case !t.owes(q.Epochs):
 			asked = true
 			s := &search{tier: t, client: c, lines: x, query: &q, into: into}
 			answer = s.run(ctx)
@@ -98,7 +101,7 @@ func (s *search) look(ctx context.Context, token string) (answer cache.TierAnswe
 	s.client.did(ctx, err)
 	if err != nil {
 		s.tier.count(err)
-		return s.client.away(), false
+		return s.tier.unasked(s.client, s.query.Epochs), false
 	}
 	answer = cache.TierAnswer{Life: s.client.localTTL, Watched: true}
 	if s.found.sealed != nil {
@@ -109,7 +112,7 @@ func (s *search) look(ctx context.Context, token string) (answer cache.TierAnswe
 
 // errBack says that an epoch is less than it was: Redis has become one that does not know of an end that this
 // process has told it of, or has seen. It was a replica a moment ago.
-var errBack = errors.New("Redis has forgotten an end")
+var errBack = errors.New("an end has been forgotten by Redis")
 
 // fetch reads the epochs and the result in one go.
 func (s *search) fetch(ctx context.Context, token string) error {

@@ -87,6 +87,7 @@ type tier struct {
 type follower struct {
 	epoch weak.Pointer[cache.Epoch] // ends what is in memory
 	seen  int64                     // the greatest that Redis had
+	there bool                      // it was in Redis, and Redis will tell if it changes, or goes
 }
 
 // debt is an end that is being told, or has still to be told.
@@ -140,6 +141,33 @@ func (t *tier) followerOf(key string) *follower {
 	return f
 }
 
+// heard is for an epoch that has changed in Redis, or has gone.
+func (t *tier) heard(key string) {
+	t.gone(key)
+	t.endFollower(key)
+}
+
+// gone notes that an epoch may not be in Redis any more.
+func (t *tier) gone(key string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if f := t.followers[key]; f != nil {
+		f.there = false
+	}
+}
+
+// watched reports whether Redis will tell of the end of the epochs.
+func (t *tier) watched(marks []string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, mark := range marks {
+		if f := t.followers[text([]byte(mark))]; f == nil || !f.there {
+			return false
+		}
+	}
+	return true
+}
+
 // endFollower ends what is in memory of an epoch, given by its mark as it is in keys.
 func (t *tier) endFollower(key string) {
 	t.mu.Lock()
@@ -177,7 +205,6 @@ func (t *Tier) End(mark string) {
 		ctx, cancel := context.WithTimeout(context.Background(), c.endTimeout)
 		defer cancel()
 		err := c.tell(ctx, x, mark)
-		c.did(context.Background(), err)
 		told = err == nil
 		if !told {
 			t.count(err)
@@ -288,6 +315,7 @@ func (c *client) tell(ctx context.Context, x *lines, mark string) error {
 		c.tier.see(mark, epoch)
 		return nil
 	case isFull(err):
+		c.tier.gone(text([]byte(mark)))
 		return x.ends.Do(ctx, b().Unlink().Key(key).Build()).Error()
 	case answered && isStrange(err):
 		return x.ends.Do(ctx, b().Set().Key(key).Value(firstEpoch()).Px(c.epochTTL()).Build()).Error()
@@ -336,7 +364,7 @@ func (t *tier) see(mark string, epoch int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	f := t.followerOf(text([]byte(mark)))
-	f.seen = max(f.seen, epoch)
+	f.seen, f.there = max(f.seen, epoch), true
 }
 
 // seen are the greatest of the epochs that were seen; 0 for none.
@@ -357,12 +385,20 @@ func (t *tier) forget() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, f := range t.followers {
-		f.seen = 0
+		f.seen, f.there = 0, false
 	}
 }
 
-// away is the answer while Redis is of no use.
+// away is the answer while nobody tells this process of ends.
 func (s *settings) away() cache.TierAnswer { return cache.TierAnswer{Life: s.awayTTL} }
+
+// unasked is the answer while Redis is of no use, or too slow: it may still tell of ends.
+func (t *tier) unasked(c *client, marks []string) cache.TierAnswer {
+	if c.up.Load() && !t.owes(marks) && t.watched(marks) {
+		return cache.TierAnswer{Life: c.localTTL, Watched: true}
+	}
+	return c.away()
+}
 
 // String names the tier.
 func (t Tier) String() string { return fmt.Sprintf("rediscache.Tier(%q)", t.Name()) }

@@ -226,6 +226,42 @@ func TestRedisThatIsFull(t *testing.T) {
 	})
 }
 
+func TestRedisThatIsTooSlowIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	srv := startRedis(t)
+	db := new(database)
+	db.set(1)
+	tier := openTier(t, srv.values(map[string]any{"away_ttl": "0.001s"}))
+	a, b := db.process(t, tier, "db1"), db.process(t, openTier(t, srv.values()), "db1")
+	read(t, a, "known")
+	client := tier.current.Load()
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 2 * restAfter {
+		client.did(ended, context.Canceled)
+		client.did(t.Context(), nil)
+	}
+	expect(t, "left alone because of callers who did not wait", client.resting(), false)
+	for range 10 { // the longest rest
+		client.restUntil.Store(min(client.restUntil.Load(), since()))
+		for range restAfter {
+			client.did(t.Context(), context.DeadlineExceeded)
+		}
+	}
+	expect(t, "left alone", client.resting(), true)
+	stores := tier.Stats().Stores
+	read(t, a, "k")
+	<-time.After(10 * time.Millisecond) // longer than what is not watched lives
+	read(t, a, "k")
+	expect(t, "loads", db.loads("k"), 1)
+	expect(t, "stored", tier.Stats().Stores, stores)
+	expect(t, "up", tier.Stats().Up, true)
+	write(t, b, 2)
+	eventually(t, "it hears of writes", func() bool { return read(t, a, "k") == 2 })
+	write(t, a, 3)
+	eventually(t, "it tells of writes", func() bool { return read(t, b, "k") == 3 })
+}
+
 func TestRedisThatHasForgottenAnEnd(t *testing.T) {
 	t.Parallel()
 	srv := startRedis(t)

@@ -22,6 +22,9 @@ type turn struct {
 // Store implements [cache.TierTurn].
 func (u *turn) Store(ctx context.Context, value any, ttl time.Duration, expires time.Time) {
 	u.tier.use(ctx, func(c *client, x *lines) {
+		if c.resting() {
+			return
+		}
 		if since() < c.fullUntil.Load() {
 			u.tier.full.Add(1)
 			return
