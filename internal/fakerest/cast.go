@@ -59,6 +59,12 @@ func (s *scope) coerce(c *compiled, t *typ, ctx castContext) (*compiled, *Error)
 		text := *c.literal
 		timely := t.isTime() || t.kind == kindTime || t.kind == kindArray && t.elem.isTime() || t.kind == kindRange
 		v, err := castText(t, text, ctx == explicit, locale{now: time.Unix(0, 0), zone: time.UTC})
+		if err != nil && s.binds != nil {
+			if s.binds.err == nil {
+				s.binds.err = err
+			}
+			return &compiled{typ: t, eval: func(*env) (value, *Error) { return nil, err }}, nil
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -98,6 +104,9 @@ func castText(t *typ, text string, forced bool, loc locale) (value, *Error) {
 func castValue(from, to *typ, v value, forced bool, loc locale) (value, *Error) {
 	if from.kind == kindUnknown {
 		return castText(to, v.(string), forced, loc)
+	}
+	if from.kind == kindChar && !to.isText() {
+		return parseValue(to, formatValue(from, v, loc), loc)
 	}
 	switch to.kind {
 	case kindText, kindVarchar, kindChar, kindCitext:

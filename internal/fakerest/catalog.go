@@ -120,6 +120,7 @@ type view struct {
 	invoker bool   // runs with the rights of the one who asks
 	base    *table // of a view that can be written through; nil: none
 	columns []int  // of base, for each of the view's; -1: computed
+	fixed   string // why it cannot be written through
 }
 
 type sequence struct {
@@ -171,6 +172,15 @@ type grant struct {
 
 func (t *table) column(name string) int {
 	return slices.IndexFunc(t.columns, func(c *column) bool { return c.name == name })
+}
+
+// stored is the table in which a view's rows are, the table itself if it is none; nil for a view that
+// cannot be written through.
+func (t *table) stored() *table {
+	for t != nil && t.view != nil {
+		t = t.view.base
+	}
+	return t
 }
 
 func (t *table) key() qualified { return qualified{t.schema, t.name} }

@@ -867,6 +867,20 @@ func (l *loader) createView(replace bool) {
 	}
 	t := &table{schema: q.schema, name: q.name, view: v, grants: map[string]*grant{}}
 	v.base = v.query.base
+	what := "that do not select from a single table or view"
+	switch {
+	case stmt.distinct:
+		what = "containing DISTINCT"
+	case len(stmt.group) > 0:
+		what = "containing GROUP BY"
+	case stmt.having != nil:
+		what = "containing HAVING"
+	case stmt.limit != nil || stmt.offset != nil:
+		what = "containing LIMIT or OFFSET"
+	case hasAggregate(stmt):
+		what = "that return aggregate functions"
+	}
+	v.fixed = "Views " + what + " are not automatically updatable."
 	for i, c := range v.query.columns {
 		name := c.name
 		if i < len(names) {

@@ -38,6 +38,7 @@ type scope struct {
 	params  []*typ
 	grouped bool // aggregates are allowed
 	depth   int
+	binds   *bindings // nil: a value that is wrong is told at once
 }
 
 type scopeTable struct {
@@ -642,13 +643,20 @@ func (s *scope) quantified(n *node) (*compiled, *Error) {
 
 // anyOf is left op any (right), or all (right), of an array.
 func (s *scope) anyOf(op string, left, right *compiled, all bool) (*compiled, *Error) {
-	if right.literal != nil {
+	text := right.literal != nil
+	if text {
 		elem := left.typ
-		if elem.kind == kindUnknown || elem.isText() {
+		switch {
+		case elem.kind == kindChar:
+			elem = typChar
+		case elem.kind == kindUnknown || elem.isText():
 			elem = typText
 		}
 		if elem.kind == kindArray {
-			return nil, noOperator(op, left.typ, typUnknown)
+			if _, err := s.binary(op, left, left); err != nil {
+				return nil, noOperator(op, left.typ, typUnknown)
+			}
+			return nil, fault("42704", "could not find array type for data type %s", elem)
 		}
 		var err *Error
 		if right, err = s.coerce(right, arrayOf(elem), explicit); err != nil {
@@ -661,6 +669,9 @@ func (s *scope) anyOf(op string, left, right *compiled, all bool) (*compiled, *E
 	elem := right.typ.elem
 	slot := &compiled{typ: elem, eval: func(e *env) (value, *Error) { return e.params[len(e.params)-1], nil }}
 	test, err := s.binary(op, left, slot)
+	if err != nil && text && err.Code == "42883" {
+		err = noOperator(op, left.typ, typUnknown)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -503,16 +503,19 @@ func (n *jsonNode) asText() value {
 	return n.String()
 }
 
+// compareDocuments orders two values of type jsonb. An empty array sorts before all but objects,
+// which is how it has always been.
+func compareDocuments(a, b *jsonNode) int {
+	empty := func(n *jsonNode) bool { return n.form == jsonArray && len(n.items) == 0 }
+	if a.form != b.form && a.form != jsonObject && b.form != jsonObject && (empty(a) || empty(b)) {
+		return boolInt(empty(b)) - boolInt(empty(a))
+	}
+	return compareJSON(a, b)
+}
+
 // compareJSON orders two nodes as jsonb's index does.
 func compareJSON(a, b *jsonNode) int {
 	if a.form != b.form {
-		// an empty array sorts before everything, which is how jsonb has always been
-		if a.form == jsonArray && len(a.items) == 0 {
-			return -1
-		}
-		if b.form == jsonArray && len(b.items) == 0 {
-			return 1
-		}
 		return int(a.form) - int(b.form)
 	}
 	switch a.form {

@@ -609,12 +609,12 @@ func (s *scope) jsonPath(op string, a, b *compiled) (*compiled, *Error) {
 		case n == nil:
 			return nil, nil
 		case t.kind == kindText:
-			if a.typ.kind == kindJSON && (n.form == jsonObject || n.form == jsonArray) {
-				return n.compact(), nil
+			if a.typ.kind == kindJSON && n.form != jsonString && n.form != jsonNull { // as it is spelled
+				return n.spelling(), nil
 			}
 			return n.asText(), nil
 		case t.kind == kindJSON:
-			return jsonText(n.compact()), nil
+			return jsonText(n.spelling()), nil
 		}
 		return n, nil
 	}), nil
@@ -637,6 +637,11 @@ func (s *scope) contain(op string, a, b *compiled) (*compiled, *Error) {
 	t := a.typ
 	if t.kind == kindUnknown {
 		t = b.typ
+	}
+	if op == "<@" && b.literal != nil && t.kind != kindArray && t.kind != kindRange && t.kind != kindJSONB && t.kind != kindUnknown {
+		// a range of any kind could follow
+		return nil, fault("42725", "operator is not unique: %s <@ unknown", t).
+			hinted("Could not choose a best candidate operator. You might need to add explicit type casts.")
 	}
 	// a range holds an element, too
 	if t.kind == kindRange && op != "&&" {
@@ -691,7 +696,7 @@ func (s *scope) rangeElement(r, elem *compiled) (*compiled, *Error) {
 
 func (s *scope) rangeOperator(op string, a, b *compiled) (*compiled, *Error) {
 	missing := noOperator(op, a.typ, b.typ)
-	if a.typ.isInt() && b.typ.isInt() && (op == "<<" || op == ">>") {
+	if a.typ.isInt() && (b.typ.isInt() || b.literal != nil) && (op == "<<" || op == ">>") {
 		return s.bits(op, a, b)
 	}
 	if a.typ.kind != kindRange && b.typ.kind != kindRange || a.typ.kind != kindUnknown && b.typ.kind != kindUnknown && !a.typ.same(b.typ) {
@@ -751,8 +756,15 @@ func (s *scope) jsonExists(op string, a, b *compiled) (*compiled, *Error) {
 }
 
 func (s *scope) bits(op string, a, b *compiled) (*compiled, *Error) {
+	missing := noOperator(op, a.typ, b.typ)
+	if b.literal != nil && a.typ.isInt() {
+		var err *Error
+		if b, err = s.coerce(b, typInt4, implicit); err != nil {
+			return nil, err
+		}
+	}
 	if !a.typ.isInt() || !b.typ.isInt() {
-		return nil, noOperator(op, a.typ, b.typ)
+		return nil, missing
 	}
 	if op != "<<" && op != ">>" {
 		var err *Error

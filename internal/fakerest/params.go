@@ -14,10 +14,12 @@ import (
 type params struct {
 	all        []param // as they came
 	selected   []selectItem
+	root       said
 	filters    []filterParam
 	orders     []orderParam
 	limits     map[string]int // by the path of the embedded resource; "" is the root's
 	offsets    map[string]int
+	ranged     []string // paths of limits and offsets, also of those that are no numbers
 	columns    []string // of columns=; nil: none given
 	onConflict []string
 	arguments  []param // of a function that is called by GET
@@ -61,6 +63,15 @@ type selectItem struct {
 	hint   string
 	inner  bool
 	kids   []selectItem
+	said   said
+}
+
+// said is what a request says of one resource.
+type said struct {
+	conds  []condition
+	terms  []orderTerm
+	limit  *int
+	offset int
 }
 
 // condition is a filter, or a tree of them.
@@ -163,15 +174,24 @@ func canonical(raw string) string {
 		if i > 0 {
 			b.WriteByte('&')
 		}
-		b.WriteString(percent(g.key) + "=")
+		b.WriteString(percent(latin1(g.key)) + "=")
 		for j, v := range g.values {
 			if j > 0 {
 				b.WriteByte(',')
 			}
-			b.WriteString(percent(v))
+			b.WriteString(percent(latin1(v)))
 		}
 	}
 	return b.String()
+}
+
+// latin1 takes each byte for a character: PostgREST encodes what is encoded already.
+func latin1(s string) string {
+	r := make([]rune, len(s))
+	for i := range len(s) {
+		r[i] = rune(s[i])
+	}
+	return string(r)
 }
 
 func percent(s string) string {
@@ -215,6 +235,9 @@ func parseParams(raw string, call bool) (*params, *Error) {
 		case last == "limit" || last == "offset":
 			n, nerr := strconv.Atoi(strings.TrimSpace(q.value))
 			where := strings.Join(path[:len(path)-1], ".")
+			if where != "" {
+				p.ranged = append(p.ranged, where)
+			}
 			switch {
 			case nerr != nil:
 			case last == "limit":
@@ -224,8 +247,8 @@ func parseParams(raw string, call bool) (*params, *Error) {
 			}
 		case last == "and" || last == "or":
 			err = p.logic(path, q.value)
-		case call && len(path) == 1 && !isFilterValue(q.value):
-			p.arguments = append(p.arguments, q)
+		case call && !isFilterValue(q.value):
+			p.arguments = append(p.arguments, param{last, q.value})
 		default:
 			err = p.filter(q)
 		}
@@ -261,13 +284,14 @@ func isFilterValue(v string) bool {
 	case "not":
 		return dotted
 	case "is", "in", "isdistinct":
+		return dotted
+	}
+	if dotted && (simpleOperators[first] != "" || ftsFunctions[first] != "") {
 		return true
 	}
-	if simpleOperators[first] != "" || ftsFunctions[first] != "" {
-		return true
-	}
-	name, _, called := strings.Cut(v, "(")
-	return called && ftsFunctions[name] != ""
+	name, rest, called := strings.Cut(v, "(")
+	quantified := strings.HasPrefix(rest, "any)") || strings.HasPrefix(rest, "all)")
+	return called && (ftsFunctions[name] != "" || quantified && slices.Contains(quantifiable, name))
 }
 
 // simpleOperators are PostgREST's names of SQL's operators.
@@ -411,7 +435,7 @@ func (r *reader) jsonPath() []jsonStep {
 			r.at++
 		}
 		number := r.s[start:r.at]
-		if digits(strings.TrimPrefix(number, "-")) && (r.done() || r.peek("->") || r.peek("::") || r.peek(".") || r.peek(",") || r.peek(")")) {
+		if digits(strings.TrimPrefix(number, "-")) && (r.done() || r.peek("->") || r.peek("::") || r.peek(".") || r.peek(",")) {
 			step.key, step.index = number, true
 		} else {
 			r.at = start
@@ -655,10 +679,7 @@ func (p *params) logic(path []string, value string) *Error {
 			return n.err
 		}
 	}
-	c := r.tree()
-	if r.err == nil && !r.done() {
-		r.fail("end of input")
-	}
+	c := r.tree() // what follows is passed over
 	if r.err != nil {
 		r.err.Message = strings.Replace(r.err.Message, "("+r.s+")", "("+value+")", 1)
 		return r.err
@@ -778,7 +799,7 @@ func (r *reader) orderTerm() orderTerm {
 func parseSelect(s string) ([]selectItem, *Error) {
 	r := &reader{s: s, what: "select parameter"}
 	items := r.selectItems()
-	if r.err == nil && !r.done() {
+	if r.err == nil && !r.done() && !r.peek(")") { // what follows a parenthesis is passed over
 		r.fail("\"->\", \"::\", \",\" or end of input")
 	}
 	return items, r.err
@@ -892,4 +913,84 @@ func (r *reader) embedded(item *selectItem) {
 	if !r.accept(")") {
 		r.fail("\",\" or \")\"")
 	}
+}
+
+// place gives filters, orders and limits to the resources that they are for. Each that is met goes
+// before the others, as PostgREST has it: two may answer to one name. A write knows no orders or
+// limits of what is embedded.
+func (p *params) place(write bool) *Error {
+	give := func(path []string, f func(*said)) *Error {
+		if len(path) == 0 {
+			f(&p.root)
+			return nil
+		}
+		return place(p.selected, path, f)
+	}
+	for _, trees := range []bool{false, true} {
+		if trees && !write {
+			if err := p.placeOrders(give); err != nil {
+				return err
+			}
+		}
+		for _, f := range slices.Backward(p.filters) {
+			if (f.cond.op != "") != trees {
+				continue
+			}
+			if err := give(f.path, func(s *said) { s.conds = append([]condition{f.cond}, s.conds...) }); err != nil {
+				return err
+			}
+		}
+	}
+	if write {
+		for _, o := range slices.Backward(p.orders) {
+			if len(o.path) == 0 {
+				p.root.terms = o.terms
+			}
+		}
+	}
+	return nil
+}
+
+func (p *params) placeOrders(give func([]string, func(*said)) *Error) *Error {
+	for _, o := range slices.Backward(p.orders) {
+		if err := give(o.path, func(s *said) { s.terms = o.terms }); err != nil {
+			return err
+		}
+	}
+	for _, path := range append([]string{""}, slices.Compact(slices.Sorted(slices.Values(p.ranged)))...) {
+		err := give(pathOf(path), func(s *said) {
+			if n, ok := p.limits[path]; ok {
+				s.limit = &n
+			}
+			s.offset = p.offsets[path]
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func pathOf(s string) []string {
+	if s == "" {
+		return nil
+	}
+	return splitPath(s)
+}
+
+func place(items []selectItem, path []string, f func(*said)) *Error {
+	i := slices.IndexFunc(items, func(item selectItem) bool {
+		return item.embed && (item.alias == path[0] || item.target == path[0])
+	})
+	if i < 0 {
+		return notEmbedded(path[0])
+	}
+	item := items[i]
+	copy(items[1:i+1], items[:i])
+	items[0] = item
+	if len(path) == 1 {
+		f(&items[0].said)
+		return nil
+	}
+	return place(items[0].kids, path[1:], f)
 }

@@ -6,6 +6,10 @@ import (
 	"strings"
 )
 
+// bindings remembers the first value that is none of its type. Postgres tells it only after all
+// names and types are resolved.
+type bindings struct{ err *Error }
+
 // plan is what a request reads: rows of one table, and of those embedded in it.
 type plan struct {
 	db     *database
@@ -14,6 +18,11 @@ type plan struct {
 	source func(tx *txn) ([][]value, *Error) // nil: the table's rows
 	alias  string                            // of the table, in messages
 	scope  *scope
+	binds  *bindings
+
+	selected []selectItem // as they came, with filters and terms
+	filters  []condition
+	terms    []orderTerm
 
 	items   []planItem
 	where   []test
@@ -25,6 +34,7 @@ type plan struct {
 	counted bool     // by the name count alone: nothing else may be shown
 	used    []string // columns that are read
 	depth   int
+	alone   bool // conditions are on the table itself: what is embedded is not known yet
 }
 
 // planItem is something that a row shows.
@@ -67,27 +77,27 @@ type record struct {
 // test is a condition on a record.
 type test func(r *run, rec *record) (value, *Error)
 
-const aggregatesOff = "Use of aggregate functions is not allowed"
-
-// newPlan resolves what a request says about a table.
+// newPlan finds the tables that a request says something about. What it says of columns is resolved
+// by [plan.analyse], as PostgREST leaves that to Postgres.
 func newPlan(db *database, schema string, rel *table, p *params, aggregates bool) (*plan, *Error) {
-	root := &plan{db: db, schema: schema, rel: rel, alias: rel.name}
-	if err := root.selects(p.selected, aggregates); err != nil {
+	root := &plan{db: db, schema: schema, rel: rel, alias: rel.name, binds: &bindings{}}
+	if err := root.tree(p.selected, p.root, aggregates); err != nil {
 		return nil, err
 	}
-	if err := root.filtersAndOrders(p); err != nil {
-		return nil, err
-	}
-	root.ranges(p, "")
 	return root, nil
 }
 
-// selects resolves select=, and with it what is embedded.
-func (p *plan) selects(items []selectItem, aggregates bool) *Error {
-	p.scope = &scope{db: p.db, tables: []scopeTable{tableScope(p.rel, p.alias)}, grouped: true}
-	p.limit = unlimited
-	// relationships are resolved before columns
+// tree finds what is embedded.
+func (p *plan) tree(items []selectItem, of said, aggregates bool) *Error {
+	p.selected, p.filters, p.terms, p.offset, p.limit = items, of.conds, of.terms, of.offset, unlimited
+	if of.limit != nil {
+		p.limit = *of.limit
+	}
+	p.scope = &scope{db: p.db, tables: []scopeTable{tableScope(p.rel, p.alias)}, grouped: true, binds: p.binds}
 	for _, item := range items {
+		if item.aggregate != "" && !aggregates {
+			return refusal(400, "PGRST123", "Use of aggregate functions is not allowed")
+		}
 		if !item.embed {
 			continue
 		}
@@ -95,35 +105,9 @@ func (p *plan) selects(items []selectItem, aggregates bool) *Error {
 			return err
 		}
 	}
-	next := 0
-	for _, item := range items {
-		if item.embed {
-			e := p.embeds[next]
-			next++
-			switch {
-			case e.spread:
-				p.items = append(p.items, planItem{spread: e})
-			case !e.hidden:
-				p.items = append(p.items, planItem{name: e.name, embed: e})
-			}
-			continue
-		}
-		if err := p.column(item, aggregates); err != nil {
+	for _, t := range p.terms {
+		if err := p.related(t); err != nil {
 			return err
-		}
-	}
-	if p.counted {
-		for _, item := range p.items {
-			name := "*"
-			switch {
-			case item.agg != nil:
-				continue
-			case item.expr != nil:
-				name = p.alias + "." + item.expr.name
-			case item.embed != nil:
-				name = p.alias + "_" + item.embed.name + "_1.*"
-			}
-			return fault("42803", "column \"%s\" must appear in the GROUP BY clause or be used in an aggregate function", name)
 		}
 	}
 	return nil
@@ -134,32 +118,151 @@ func (p *plan) embed(item selectItem, aggregates bool) *Error {
 	if err != nil {
 		return err
 	}
-	if item.spread && !r.single() {
-		return refusal(400, "PGRST119", "A spread operation on '%s' is not possible", item.target).
-			with("'%s' and '%s' do not form a many-to-one or one-to-one relationship", p.rel.name, item.target)
-	}
 	e := &embed{relation: r, name: item.alias, target: item.target, inner: item.inner, spread: item.spread, hidden: len(item.kids) == 0}
 	if e.name == "" {
 		e.name = item.target
 	}
-	p.used = append(p.used, p.rel.names(r.columns)...)
-	e.plan = &plan{db: p.db, schema: p.schema, rel: r.to, alias: r.to.name + "_" + strconv.Itoa(p.depth+1), depth: p.depth + 1}
+	alias := r.to.name + "_" + strconv.Itoa(p.depth+1)
+	if r.kind == manyToMany {
+		alias = r.to.name
+	}
+	e.plan = &plan{db: p.db, schema: p.schema, rel: r.to, alias: alias, depth: p.depth + 1, binds: p.binds}
 	p.embeds = append(p.embeds, e)
-	if err := e.plan.selects(item.kids, aggregates); err != nil {
+	if err := e.plan.tree(item.kids, item.said, aggregates); err != nil {
 		return err
 	}
-	e.plan.used = append(e.plan.used, e.plan.rel.names(r.targets)...)
+	if item.spread && !r.single() {
+		return refusal(400, "PGRST119", "A spread operation on '%s' is not possible", item.target).
+			with("'%s' and '%s' do not form a many-to-one or one-to-one relationship", p.rel.name, item.target)
+	}
 	return nil
 }
 
-func (p *plan) column(item selectItem, aggregates bool) *Error {
+// related checks that a column to sort by is of a resource that has one row.
+func (p *plan) related(t orderTerm) *Error {
+	if t.relation == "" {
+		return nil
+	}
+	i := p.embedded(t.relation)
+	if i < 0 {
+		return notEmbedded(t.relation)
+	}
+	if !p.embeds[i].relation.single() {
+		return refusal(400, "PGRST118", "A related order on '%s' is not possible", t.relation).
+			with("'%s' and '%s' do not form a many-to-one or one-to-one relationship", p.rel.name, t.relation)
+	}
+	return nil
+}
+
+func notEmbedded(name string) *Error {
+	return refusal(400, "PGRST108", "'%s' is not an embedded resource in this request", name).
+		hinted("Verify that '%s' is included in the 'select' query parameter.", name)
+}
+
+// analyse resolves columns and types, in the order in which Postgres does: what is joined, what is
+// shown, conditions, order. Values that are wrong are told after all of that: see [bindings].
+func (p *plan) analyse() *Error {
+	if err := p.joins(); err != nil {
+		return err
+	}
+	if err := p.targets(); err != nil {
+		return err
+	}
+	if err := p.conditions(p.filters); err != nil {
+		return err
+	}
+	return p.sort(p.terms)
+}
+
+func (p *plan) joins() *Error {
+	for i, e := range p.embeds {
+		if slices.ContainsFunc(p.embeds[:i], func(o *embed) bool { return o.name == e.name }) {
+			return fault("42712", "table name \"%s_%s_%d\" specified more than once", p.alias, e.name, p.depth+1)
+		}
+	}
+	for _, e := range p.embeds {
+		p.used = append(p.used, p.rel.names(e.relation.columns)...)
+		e.plan.used = append(e.plan.used, e.plan.rel.names(e.relation.targets)...)
+		if err := e.plan.analyse(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// targets resolves what is shown.
+func (p *plan) targets() *Error {
+	for _, item := range p.selected {
+		if item.embed {
+			continue
+		}
+		if err := p.column(item); err != nil {
+			return err
+		}
+	}
+	for _, e := range p.embeds { // behind the table's own columns
+		switch {
+		case e.spread:
+			if name := e.plan.twice(); name != "" {
+				return fault("42702", "column reference \"%s\" is ambiguous", name)
+			}
+			p.items = append(p.items, planItem{spread: e})
+		case !e.hidden:
+			p.items = append(p.items, planItem{name: e.name, embed: e})
+		}
+	}
+	if !p.counted {
+		return nil
+	}
+	for _, item := range p.items {
+		name := "*"
+		switch {
+		case item.agg != nil:
+			continue
+		case item.expr != nil:
+			name = p.alias + "." + item.expr.name
+		case item.embed != nil:
+			name = p.alias + "_" + item.embed.name + "_1.*"
+		}
+		return fault("42803", "column \"%s\" must appear in the GROUP BY clause or be used in an aggregate function", name)
+	}
+	return nil
+}
+
+// twice gives a name that two columns of the plan have; "" if there is none.
+func (p *plan) twice() string {
+	seen := map[string]bool{}
+	for _, item := range p.items {
+		if item.spread == nil && seen[item.name] {
+			return item.name
+		}
+		seen[item.name] = true
+	}
+	return ""
+}
+
+func (p *plan) conditions(list []condition) *Error {
+	what := "WHERE"
+	if len(list) > 1 || p.depth > 0 { // beside others, or by what it is joined
+		what = "AND"
+	}
+	for _, c := range list {
+		t, err := p.condition(c, what)
+		if err != nil {
+			return err
+		}
+		p.where = append(p.where, t)
+	}
+	return nil
+}
+
+func (p *plan) column(item selectItem) *Error {
 	if item.field.name == "*" && item.aggregate == "" {
-		for i, c := range p.rel.columns {
+		for _, c := range p.rel.columns {
 			expr, err := p.scope.column([]string{p.alias, c.name})
 			if err != nil {
 				return err
 			}
-			_ = i
 			p.items = append(p.items, planItem{name: c.name, expr: expr})
 			p.used = append(p.used, c.name)
 		}
@@ -173,9 +276,6 @@ func (p *plan) column(item selectItem, aggregates bool) *Error {
 		return p.aggregate(item, out)
 	}
 	if item.aggregate != "" {
-		if !aggregates {
-			return refusal(400, "PGRST123", aggregatesOff)
-		}
 		return p.aggregate(item, out)
 	}
 	expr, err := p.field(item.field)
@@ -275,87 +375,11 @@ func (p *plan) field(f fieldRef) (*compiled, *Error) {
 	return c, nil
 }
 
-// at finds the plan of an embedded resource by its path.
-func (p *plan) at(path []string) (*plan, *Error) {
-	for _, name := range path {
-		i := p.embedded(name)
-		if i < 0 {
-			return nil, refusal(400, "PGRST108", "'%s' is not an embedded resource in this request", name).
-				hinted("Verify that '%s' is included in the 'select' query parameter.", name)
-		}
-		p = p.embeds[i].plan
-	}
-	return p, nil
-}
-
+// embedded finds an embedded resource by its name; -1 for none.
 func (p *plan) embedded(name string) int {
 	return slices.IndexFunc(p.embeds, func(e *embed) bool {
-		return e.name == name || e.target == name || e.plan.rel.name == name && e.name == e.target
+		return e.name == name
 	})
-}
-
-func (p *plan) filtersAndOrders(q *params) *Error {
-	for _, f := range q.filters {
-		in, err := p.at(f.path)
-		if err != nil {
-			return err
-		}
-		t, err := in.condition(f.cond)
-		if err != nil {
-			return err
-		}
-		in.where = append(in.where, t)
-	}
-	done := map[*plan]bool{}
-	for _, o := range q.orders {
-		in, err := p.at(o.path)
-		if err != nil {
-			return err
-		}
-		if done[in] {
-			continue
-		}
-		done[in] = true
-		if err := in.sort(o.terms); err != nil {
-			return err
-		}
-	}
-	for path := range q.limits {
-		if _, err := p.at(pathOf(path)); err != nil {
-			return err
-		}
-	}
-	for path := range q.offsets {
-		if _, err := p.at(pathOf(path)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func pathOf(s string) []string {
-	if s == "" {
-		return nil
-	}
-	return splitPath(s)
-}
-
-func (p *plan) ranges(q *params, path string) {
-	if n, ok := q.limits[path]; ok {
-		p.limit = n
-	}
-	p.offset = q.offsets[path]
-	for _, e := range p.embeds {
-		for _, name := range []string{e.name, e.target} {
-			sub := strings.TrimPrefix(path+"."+name, ".")
-			_, hasLimit := q.limits[sub]
-			_, hasOffset := q.offsets[sub]
-			if hasLimit || hasOffset || len(e.plan.embeds) > 0 {
-				e.plan.ranges(q, sub)
-				break
-			}
-		}
-	}
 }
 
 // restrict bounds how many rows any part of the plan shows.
@@ -371,16 +395,7 @@ func (p *plan) sort(terms []orderTerm) *Error {
 		o := planOrder{desc: t.desc, nullsFirst: t.nullsFirst}
 		in := p
 		if t.relation != "" {
-			i := p.embedded(t.relation)
-			if i < 0 {
-				return refusal(400, "PGRST108", "'%s' is not an embedded resource in this request", t.relation).
-					hinted("Verify that '%s' is included in the 'select' query parameter.", t.relation)
-			}
-			o.embed = p.embeds[i]
-			if !o.embed.relation.single() {
-				return refusal(400, "PGRST118", "A related order on '%s' is not possible", t.relation).
-					with("'%s' and '%s' do not form a many-to-one or one-to-one relationship", p.rel.name, t.relation)
-			}
+			o.embed = p.embeds[p.embedded(t.relation)]
 			in = o.embed.plan
 		}
 		if p.grouped && o.embed == nil && t.field.name == "count" && len(t.field.path) == 0 && p.rel.column("count") < 0 {
@@ -401,19 +416,25 @@ func (p *plan) sort(terms []orderTerm) *Error {
 	return nil
 }
 
-// condition resolves a filter, or a tree.
-func (p *plan) condition(c condition) (test, *Error) {
+// condition resolves a filter, or a tree; what is what it stands in, for messages.
+func (p *plan) condition(c condition, what string) (test, *Error) {
+	if c.negate {
+		what = "NOT"
+	}
 	if c.op != "" {
+		if len(c.kids) > 1 {
+			what = strings.ToUpper(c.op)
+		}
 		kids := make([]test, len(c.kids))
 		for i, k := range c.kids {
 			var err *Error
-			if kids[i], err = p.condition(k); err != nil {
+			if kids[i], err = p.condition(k, what); err != nil {
 				return nil, err
 			}
 		}
 		return negated(joined(kids, c.op == "or"), c.negate), nil
 	}
-	if len(c.field.path) == 0 {
+	if len(c.field.path) == 0 && !p.alone {
 		if i := p.embedded(c.field.name); i >= 0 {
 			if c.test.op == "is" && c.test.value == "null" {
 				return p.embedNull(i, c.negate), nil
@@ -427,6 +448,9 @@ func (p *plan) condition(c condition) (test, *Error) {
 	expr, err := p.scope.filter(left, c.test)
 	if err != nil {
 		return nil, err
+	}
+	if expr.typ.kind != kindBool {
+		return nil, fault("42804", "argument of %s must be type boolean, not type %s", what, expr.typ)
 	}
 	return negated(func(r *run, rec *record) (value, *Error) {
 		return expr.eval(r.env(rec))
@@ -484,15 +508,13 @@ func (s *scope) filter(left *compiled, t operation) (*compiled, *Error) {
 		return s.anyOf("=", left, literal(text), false)
 	case ftsFunctions[t.op] != "":
 		q, err := searchQueryBy(ftsFunctions[t.op], t.config, t.value)
-		if err != nil {
+		if err != nil && (s.binds == nil || err.status != 0) {
 			return nil, err
 		}
-		config, err := searchConfigOf(t.config)
-		if err != nil {
-			return nil, err
+		if err != nil && s.binds.err == nil {
+			s.binds.err = err
 		}
-		_ = config // the column's own words are made by the default configuration
-		return s.search(left, constant(typTsquery, q))
+		return s.search(left, constant(typTsquery, q)) // the column's own words are those of the default configuration
 	case t.quant != "":
 		return s.anyOf(simpleOperators[t.op], left, literal(t.value), t.quant == "all")
 	}
@@ -514,14 +536,25 @@ func arrayLiteral(list []string) string {
 // allow checks that all that is read may be.
 func (p *plan) allow(tx *txn) *Error {
 	if p.source == nil {
-		if len(p.used) == 0 {
-			if !tx.db.mayAny(tx.role, p.rel, "select") {
-				return tx.allow(p.rel, "select", nil)
-			}
-		} else if err := tx.allow(p.rel, "select", p.used); err != nil {
+		if err := p.allowOwn(tx); err != nil {
 			return err
 		}
 	}
+	return p.allowEmbedded(tx)
+}
+
+// allowOwn checks the columns of the table itself.
+func (p *plan) allowOwn(tx *txn) *Error {
+	if len(p.used) > 0 {
+		return tx.allow(p.rel, "select", p.used)
+	}
+	if !tx.db.mayAny(tx.role, p.rel, "select") {
+		return tx.allow(p.rel, "select", nil)
+	}
+	return nil
+}
+
+func (p *plan) allowEmbedded(tx *txn) *Error {
 	for _, e := range p.embeds {
 		if j := e.relation.junction; j != nil {
 			if err := tx.allow(j, "select", j.names(slices.Concat(e.relation.junctionFrom, e.relation.junctionTo))); err != nil {
@@ -530,6 +563,58 @@ func (p *plan) allow(tx *txn) *Error {
 		}
 		if err := e.plan.allow(tx); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// columnSet are the columns that the result of a write or of a function has for what comes after
+// it: PostgREST 12 asks for those that are shown, and no others.
+type columnSet struct {
+	rel   *table
+	all   bool
+	names []string
+}
+
+// shownColumns are those that are shown, and those by which others are embedded.
+func (p *plan) shownColumns() columnSet {
+	set := columnSet{rel: p.rel}
+	for _, item := range p.selected {
+		if !item.embed {
+			set.all = set.all || item.field.name == "*"
+			set.names = append(set.names, item.field.name)
+		}
+	}
+	for _, e := range p.embeds {
+		set.names = append(set.names, p.rel.names(e.relation.columns)...)
+	}
+	return set
+}
+
+// check refuses conditions and orders on columns that are not there.
+func (c columnSet) check(conditions []condition, terms []orderTerm) *Error {
+	missing := func(name string) *Error {
+		if c.all || c.rel.column(name) < 0 || slices.Contains(c.names, name) {
+			return nil
+		}
+		return fault("42703", "column %s.%s does not exist", c.rel.name, name)
+	}
+	for _, cond := range conditions {
+		if cond.op != "" {
+			if err := c.check(cond.kids, nil); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := missing(cond.field.name); err != nil {
+			return err
+		}
+	}
+	for _, t := range terms {
+		if t.relation == "" {
+			if err := missing(t.field.name); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

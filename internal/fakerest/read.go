@@ -29,16 +29,34 @@ func (tx *txn) read(p *plan) (*run, *found, *Error) {
 	if err := p.allow(tx); err != nil {
 		return nil, nil, err
 	}
+	f, err := r.read(p)
+	return r, f, err
+}
+
+func (r *run) read(p *plan) (*found, *Error) {
 	records, err := r.records(p)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if p.grouped {
 		if records, err = r.group(p, records); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 	}
-	return r, &found{records: page(records, p.offset, p.limit), total: len(records)}, nil
+	return &found{records: page(records, p.offset, p.limit), total: len(records)}, nil
+}
+
+// prepare reads all that is embedded.
+func (r *run) prepare(p *plan) *Error {
+	for _, e := range p.embeds {
+		if _, err := r.children(e); err != nil {
+			return err
+		}
+		if err := r.prepare(e.plan); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func page(records []*record, offset, limit int) []*record {

@@ -63,6 +63,29 @@ func (db *database) images(t *table, columns []int) []image {
 	return list
 }
 
+// keyOf gives the columns by which PostgREST takes rows apart: a table's primary key, or those that a
+// view has of one.
+func (db *database) keyOf(t *table) []int {
+	if t.view == nil {
+		if t.primary == nil {
+			return nil
+		}
+		return t.primary.columns
+	}
+	var columns []int
+	for _, base := range db.tableOrder {
+		if base.primary == nil {
+			continue
+		}
+		for _, i := range db.images(base, base.primary.columns) {
+			if i.table == t {
+				columns = append(columns, i.columns...)
+			}
+		}
+	}
+	return columns
+}
+
 type image struct {
 	table   *table
 	columns []int

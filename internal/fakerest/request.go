@@ -13,21 +13,22 @@ import (
 
 // request is what PostgREST makes of an HTTP request.
 type request struct {
-	method   string
-	root     bool // the description of everything
-	call     bool // of a function
-	name     string
-	schema   string
-	profiled bool // there is more than one schema
-	params   *params
-	raw      string // the query
-	media    media
-	prefer   preferences
-	body     []byte
-	content  string // the media type of the body
-	ranged   bool   // by a header
-	from     int
-	to       int // -1: open
+	method       string
+	root         bool // the description of everything
+	call         bool // of a function
+	name         string
+	schema       string
+	profiled     bool // there is more than one schema
+	params       *params
+	raw          string // the query
+	media        media
+	unacceptable *Error // what is wrong with the media type: told once the tables are found
+	prefer       preferences
+	body         []byte
+	content      string // the media type of the body
+	ranged       bool   // by a header
+	from         int
+	to           int // -1: open
 }
 
 // media is the form of the answer.
@@ -79,7 +80,7 @@ func (s *Server) request(r *http.Request) (*request, *Error) {
 	if err := q.ranges(r); err != nil {
 		return nil, err
 	}
-	if !q.reads() {
+	if !q.reads() && r.Body != nil {
 		b, rerr := io.ReadAll(r.Body)
 		if rerr != nil {
 			return nil, refusal(400, "PGRST102", "Empty or invalid json")
@@ -96,13 +97,16 @@ func (s *Server) request(r *http.Request) (*request, *Error) {
 	}
 	q.prefer = parsePrefer(r.Header.Values("Prefer"), s.cfg.AllowRollback)
 	if len(q.prefer.invalid) > 0 && q.prefer.handling == "strict" {
-		return nil, refusal(400, "PGRST122", "Invalid preferences given with handling=strict").
+		q.unacceptable = refusal(400, "PGRST122", "Invalid preferences given with handling=strict").
 			with("Invalid preferences: %s", strings.Join(q.prefer.invalid, ", "))
 	}
 	if q.method == http.MethodOptions {
 		return q, nil
 	}
-	return q, q.accept(r.Header.Get("Accept"))
+	if err := q.accept(r.Header.Get("Accept")); err != nil {
+		q.unacceptable = err
+	}
+	return q, nil
 }
 
 func (q *request) checkMethod() *Error {
@@ -156,6 +160,7 @@ func (q *request) ranges(r *http.Request) *Error {
 	limit, bounded := q.params.limits[""]
 	offset := q.params.offsets[""]
 	negative := bounded && limit < 0
+	negative = negative || bounded && limit == 0 && offset > 0
 	if q.ranged && !(bounded && limit == 0) { // both have no row in common
 		negative = negative || bounded && offset+limit-1 < q.from || q.to >= 0 && q.to < offset
 	}

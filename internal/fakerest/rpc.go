@@ -14,20 +14,26 @@ func (s *Server) callFunction(tx *txn, q *request) (*answer, *Error) {
 		return nil, err
 	}
 	f, err := s.db.choose(q, given)
+	if err == nil {
+		err = q.params.place(false)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if q.unacceptable != nil {
+		return nil, q.unacceptable
+	}
+	if f.undeclared {
+		return s.callUndeclared(tx, q, f, raw)
+	}
+	p, err := s.resultPlan(q, f)
 	if err != nil {
 		return nil, err
 	}
 	if !s.db.mayExecute(tx.role, f) {
 		return nil, fault("42501", "permission denied for function %s", f.name)
 	}
-	if f.undeclared {
-		return s.callUndeclared(tx, q, f, raw)
-	}
 	values, err := tx.argumentValues(f, given, raw, q.reads())
-	if err != nil {
-		return nil, err
-	}
-	p, err := s.resultPlan(q, f)
 	if err != nil {
 		return nil, err
 	}
@@ -101,16 +107,32 @@ func (s *Server) resultPlan(q *request, f *function) (*plan, *Error) {
 		return nil, q.noColumns(f)
 	}
 	rel := f.returns.table
+	p, err := newPlan(s.db, q.schema, rel, q.params, !s.cfg.NoAggregates)
+	if err != nil {
+		return nil, err
+	}
 	for _, item := range q.params.selected {
 		if name := item.field.name; !item.embed && name != "*" && name != "count" && rel.column(name) < 0 {
 			return nil, fault("42703", "column pgrst_call.%s does not exist", name)
 		}
 	}
-	p, err := newPlan(s.db, q.schema, rel, q.params, !s.cfg.NoAggregates)
-	if err != nil {
+	if err := p.joins(); err != nil {
 		return nil, err
 	}
-	return p, s.checkSelected(q, rel)
+	if err := p.targets(); err != nil {
+		return nil, err
+	}
+	available := p.shownColumns()
+	if err := available.check(p.filters, p.terms); err != nil {
+		return nil, err
+	}
+	if err := p.conditions(p.filters); err != nil {
+		return nil, err
+	}
+	if err := p.sort(p.terms); err != nil {
+		return nil, err
+	}
+	return p, p.binds.err
 }
 
 // noColumns refuses columns of a result that has none.
@@ -128,57 +150,6 @@ func (q *request) noColumns(f *function) *Error {
 	}
 	for _, o := range q.params.orders {
 		return missing(o.terms[0].field.name)
-	}
-	return nil
-}
-
-func (s *Server) checkSelected(q *request, rel *table) *Error {
-	var names []string
-	for _, item := range q.params.selected {
-		switch {
-		case item.embed:
-			if r, err := s.db.relate(q.schema, rel, item.target, item.hint); err == nil {
-				names = append(names, rel.names(r.columns)...)
-			}
-		case item.field.name == "*":
-			return nil
-		default:
-			names = append(names, item.field.name)
-		}
-	}
-	check := func(name string) *Error {
-		if rel.column(name) >= 0 && !slices.Contains(names, name) {
-			return fault("42703", "column %s.%s does not exist", rel.name, name)
-		}
-		return nil
-	}
-	var walk func(c condition) *Error
-	walk = func(c condition) *Error {
-		for _, k := range c.kids {
-			if err := walk(k); err != nil {
-				return err
-			}
-		}
-		if c.op == "" {
-			return check(c.field.name)
-		}
-		return nil
-	}
-	for _, p := range q.params.filters {
-		if len(p.path) == 0 {
-			if err := walk(p.cond); err != nil {
-				return err
-			}
-		}
-	}
-	for _, o := range q.params.orders {
-		for _, t := range o.terms {
-			if len(o.path) == 0 && t.relation == "" {
-				if err := check(t.field.name); err != nil {
-					return err
-				}
-			}
-		}
 	}
 	return nil
 }

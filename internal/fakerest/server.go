@@ -417,6 +417,8 @@ func (s *Server) answer(r *http.Request, roleName string, claims map[string]any)
 
 func (s *Server) perform(tx *txn, q *request) (*answer, *Error) {
 	switch {
+	case q.root && q.unacceptable != nil:
+		return nil, q.unacceptable
 	case q.root:
 		return s.describe(tx, q)
 	case q.method == http.MethodOptions:

@@ -281,11 +281,37 @@ func (tx *txn) runInsert(stmt *insertStmt, params []value, types []*typ) (*resul
 	if err != nil {
 		return nil, err
 	}
-	w, err := tx.insertRows(s, columns, rows, stmt.overriding, on, stmt.returning != nil)
+	columns, rows = withoutDefaults(columns, rows)
+	if err := s.writes(columns, "insert", stmt.overriding); err != nil {
+		return nil, err
+	}
+	w, err := tx.insertRows(s, columns, rows, on, stmt.returning != nil)
 	if err != nil {
 		return nil, err
 	}
 	return tx.returned(rel, rel.name, stmt.returning, w)
+}
+
+// withoutDefaults leaves out columns for which every row has DEFAULT.
+func withoutDefaults(columns []int, rows [][]value) ([]int, [][]value) {
+	var kept []int
+	for i := range columns {
+		if slices.ContainsFunc(rows, func(r []value) bool { return r[i] != makeDefault{} }) {
+			kept = append(kept, i)
+		}
+	}
+	out := make([]int, len(kept))
+	for i, k := range kept {
+		out[i] = columns[k]
+	}
+	narrow := make([][]value, len(rows))
+	for n, r := range rows {
+		narrow[n] = make([]value, len(kept))
+		for i, k := range kept {
+			narrow[n][i] = r[k]
+		}
+	}
+	return out, narrow
 }
 
 // sourceRows computes the rows to be inserted.
@@ -448,6 +474,15 @@ func (tx *txn) runUpdate(stmt *updateStmt, params []value, types []*typ) (*resul
 			return nil, err
 		}
 		columns, exprs, names = append(columns, i), append(exprs, c), append(names, a.column)
+	}
+	var explicitly []int
+	for i, a := range stmt.sets {
+		if a.expr.op != nodeDefault {
+			explicitly = append(explicitly, columns[i])
+		}
+	}
+	if err := s.writes(explicitly, "update", false); err != nil {
+		return nil, err
 	}
 	if err := tx.allow(rel, "update", names); err != nil {
 		return nil, err

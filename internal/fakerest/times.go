@@ -580,7 +580,7 @@ func parseClockValue(text string, t *typ) (clockValue, *Error) {
 		f = timeUnread
 	}
 	if f != timeFine {
-		return 0, timeError(f, typTime, text)
+		return 0, timeError(f, &typ{kind: kindEnum, name: "time"}, text)
 	}
 	if t.size >= 0 && t.size < 6 {
 		m.micros = roundTo(m.micros, t.size)

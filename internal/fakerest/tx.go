@@ -21,7 +21,7 @@ import (
 //	real, double precision           float64
 //	numeric                          string, with all its digits (any number when written)
 //	date, timestamp, timestamptz     time.Time in UTC
-//	json, jsonb                      what encoding/json makes of it (anything it can encode when written)
+//	json, jsonb                      json.RawMessage (anything that encoding/json encodes when written)
 //	arrays                           []any (any slice when written)
 //	bytea                            []byte
 //	everything else                  string, as Postgres writes it
@@ -30,8 +30,9 @@ import (
 // A string is taken for every type, as a literal is in SQL.
 type Row map[string]any
 
-// Args are the arguments of a function, by their names, in the forms of [Row]. For a function that
-// the schema does not declare they are what encoding/json makes of the request.
+// Args are the arguments of a function, by their names, in the forms of [Row]; one without a name is
+// called by its place, "1". For a function that the schema does not declare they are what
+// encoding/json makes of the request.
 type Args map[string]any
 
 // Decode writes the arguments into a struct by its json tags, or into a map.
@@ -131,7 +132,10 @@ func (t *Tx) Insert(table string, row Row) (Row, error) {
 		if err := t.tx.allow(rel, "insert", names); err != nil {
 			return err
 		}
-		w, err := t.tx.insertRows(s, columns, [][]value{values}, true, nil, true)
+		if err := s.writes(columns, "insert", true); err != nil {
+			return err
+		}
+		w, err := t.tx.insertRows(s, columns, [][]value{values}, nil, true)
 		if err != nil {
 			return err
 		}
@@ -157,6 +161,9 @@ func (t *Tx) Update(table string, match, set Row) ([]Row, error) {
 			return err
 		}
 		if err := t.tx.allow(rel, "update", names); err != nil {
+			return err
+		}
+		if err := s.writes(columns, "update", false); err != nil {
 			return err
 		}
 		test, err := t.matcher(rel, match)
@@ -372,7 +379,7 @@ func textOf(v any) (text string, null bool, err *Error) {
 	case json.RawMessage:
 		return string(x), false, nil
 	case time.Time:
-		return x.UTC().Format("2006-01-02 15:04:05.999999Z07:00"), false, nil
+		return formatStamp(stampOf(x), time.UTC, " "), false, nil
 	case encoding.TextMarshaler:
 		if rv := reflect.ValueOf(v); rv.Kind() == reflect.Pointer && rv.IsNil() {
 			return "", true, nil
@@ -410,7 +417,11 @@ func textOf(v any) (text string, null bool, err *Error) {
 			parts[i] = "NULL"
 			if !null {
 				parts[i] = item
-				if k := rv.Index(i).Kind(); k != reflect.Slice && k != reflect.Array {
+				elem := rv.Index(i)
+				if elem.Kind() == reflect.Interface {
+					elem = elem.Elem()
+				}
+				if k := elem.Kind(); k != reflect.Slice && k != reflect.Array || elem.Type() == reflect.TypeFor[[]byte]() || elem.Type() == reflect.TypeFor[json.RawMessage]() {
 					parts[i] = quoteElement(item)
 				}
 			}
@@ -430,8 +441,13 @@ func fromGo(t *typ, v any, loc locale) (value, *Error) {
 		return nil, nil
 	}
 	if t.isJSON() {
-		if s, ok := v.(string); ok && json.Valid([]byte(s)) {
-			return parseValue(t, s, loc)
+		switch s := v.(type) {
+		case json.RawMessage:
+			return parseValue(t, string(s), loc)
+		case string:
+			if json.Valid([]byte(s)) {
+				return parseValue(t, s, loc)
+			}
 		}
 		b, err := json.Marshal(v)
 		if err != nil {
@@ -445,7 +461,7 @@ func fromGo(t *typ, v any, loc locale) (value, *Error) {
 	}
 	if t.kind == kindTimestamp || t.kind == kindDate {
 		if m, ok := v.(time.Time); ok {
-			text = m.UTC().Format("2006-01-02 15:04:05.999999")
+			text = formatStamp(stampOf(m), nil, " ")
 		}
 	}
 	return parseValue(t, text, loc)

@@ -326,6 +326,9 @@ func (tx *txn) take(t *table, r *row) {
 
 func (tx *txn) duplicate(t *table, x *index, values []value) *Error {
 	err := fault("23505", "duplicate key value violates unique constraint \"%s\"", x.name)
+	if tx.guarded(t) {
+		return err
+	}
 	if len(x.keys) > 0 {
 		return err.with("Key (%s) already exists.", x.name)
 	}
@@ -352,8 +355,12 @@ func (tx *txn) texts(t *table, columns []int, values []value) string {
 	return strings.Join(parts, ", ")
 }
 
-// failingRow describes a row, for messages: long values are cut.
-func (tx *txn) failingRow(t *table, values []value) string {
+// failing adds the row that failed to an error, but where row security could be told by it. Long
+// values are cut.
+func (tx *txn) failing(err *Error, t *table, values []value) *Error {
+	if tx.guarded(t) {
+		return err
+	}
 	parts := make([]string, len(values))
 	for i, v := range values {
 		text := "null"
@@ -365,7 +372,7 @@ func (tx *txn) failingRow(t *table, values []value) string {
 		}
 		parts[i] = text
 	}
-	return "Failing row contains (" + strings.Join(parts, ", ") + ")."
+	return err.with("Failing row contains (%s).", strings.Join(parts, ", "))
 }
 
 // complete gives a new row what was not given: defaults, identities, generated columns.
@@ -374,23 +381,23 @@ func (tx *txn) complete(t *table, values []value, given []bool) *Error {
 		if given[i] || c.generated != nil {
 			continue
 		}
-		switch {
-		case c.sequence != nil && c.value == nil:
-			values[i] = c.sequence.take()
-			if v, err := castValue(typInt8, c.typ, values[i], false, tx.locale()); err != nil {
-				return err
-			} else { //nolint:revive // v ends here
-				values[i] = v
-			}
-		case c.value != nil:
-			v, err := c.value.eval(&env{tx: tx})
-			if err != nil {
-				return err
-			}
-			values[i] = v
+		var err *Error
+		if values[i], err = tx.defaultOf(c); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// defaultOf computes a column's default.
+func (tx *txn) defaultOf(c *column) (value, *Error) {
+	switch {
+	case c.value != nil:
+		return c.value.eval(&env{tx: tx})
+	case c.sequence != nil:
+		return castValue(typInt8, c.typ, c.sequence.take(), false, tx.locale())
+	}
+	return nil, nil
 }
 
 func (tx *txn) generate(t *table, values []value) *Error {
@@ -411,8 +418,7 @@ func (tx *txn) generate(t *table, values []value) *Error {
 func (tx *txn) verify(t *table, values []value) *Error {
 	for i, c := range t.columns {
 		if c.notNull && values[i] == nil {
-			return fault("23502", "null value in column \"%s\" of relation \"%s\" violates not-null constraint", c.name, t.name).
-				with("%s", tx.failingRow(t, values))
+			return tx.failing(fault("23502", "null value in column \"%s\" of relation \"%s\" violates not-null constraint", c.name, t.name), t, values)
 		}
 	}
 	for _, k := range t.checks {
@@ -421,8 +427,7 @@ func (tx *txn) verify(t *table, values []value) *Error {
 			return err
 		}
 		if v == false {
-			return fault("23514", "new row for relation \"%s\" violates check constraint \"%s\"", t.name, k.name).
-				with("%s", tx.failingRow(t, values))
+			return tx.failing(fault("23514", "new row for relation \"%s\" violates check constraint \"%s\"", t.name, k.name), t, values)
 		}
 	}
 	return nil
@@ -503,14 +508,15 @@ func (tx *txn) update(t *table, r *row, values []value, returning bool) *Error {
 	if err := tx.store(t, values); err != nil {
 		return err
 	}
+	tx.released(t, r.values, values)
 	tx.referTo(t, values, r.values)
-	return tx.released(t, r.values, values)
+	return nil
 }
 
 // remove takes a row away, and what depends on it.
-func (tx *txn) remove(t *table, r *row) *Error {
+func (tx *txn) remove(t *table, r *row) {
 	tx.take(t, r)
-	return tx.released(t, r.values, nil)
+	tx.released(t, r.values, nil)
 }
 
 // unchanged reports whether two rows are equal in some columns.
@@ -592,7 +598,7 @@ func (f *foreignKey) referrers(values []value) []*row {
 }
 
 // released does what foreign keys ask for when a row is gone, or its key has changed.
-func (tx *txn) released(t *table, before, after []value) *Error {
+func (tx *txn) released(t *table, before, after []value) {
 	for _, f := range t.references {
 		if after != nil && unchanged(t, f.targets, before, after) {
 			continue
@@ -605,8 +611,7 @@ func (tx *txn) released(t *table, before, after []value) *Error {
 			if len(f.referrers(before)) == 0 || do == noAction && tx.replaced(f, before) {
 				return nil
 			}
-			return fault("23503", "update or delete on table \"%s\" violates foreign key constraint \"%s\" on table \"%s\"", t.name, f.name, f.table.name).
-				with("Key (%s)=(%s) is still referenced from table \"%s\".", joinNames(t.names(f.targets)), tx.texts(t, f.targets, before), f.table.name)
+			return tx.stillReferenced(f, before)
 		}
 		switch do {
 		case restrict:
@@ -621,7 +626,6 @@ func (tx *txn) released(t *table, before, after []value) *Error {
 			tx.pending = append(tx.pending, func() *Error { return tx.follow(f, do, before, after) })
 		}
 	}
-	return nil
 }
 
 // replaced reports whether another row has the key that went.
@@ -638,9 +642,7 @@ func (tx *txn) follow(f *foreignKey, do action, before, after []value) *Error {
 				continue
 			}
 			if do == cascade && after == nil {
-				if err := tx.remove(f.table, r); err != nil {
-					return err
-				}
+				tx.remove(f.table, r)
 				continue
 			}
 			values := slices.Clone(r.values)
@@ -669,6 +671,14 @@ func (tx *txn) follow(f *foreignKey, do action, before, after []value) *Error {
 				return err
 			}
 		}
+		if do == setDefault && len(f.referrers(before)) > 0 && !tx.replaced(f, before) { // the default is what went
+			return tx.stillReferenced(f, before)
+		}
 		return nil
 	})
+}
+
+func (tx *txn) stillReferenced(f *foreignKey, before []value) *Error {
+	return fault("23503", "update or delete on table \"%s\" violates foreign key constraint \"%s\" on table \"%s\"", f.target.name, f.name, f.table.name).
+		with("Key (%s)=(%s) is still referenced from table \"%s\".", joinNames(f.target.names(f.targets)), tx.texts(f.target, f.targets, before), f.table.name)
 }

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"math"
 	"strconv"
 	"strings"
@@ -474,7 +475,7 @@ func compareValues(t *typ, a, b value) int {
 		u := b.(uuidValue)
 		return bytes.Compare(a[:], u[:])
 	case *jsonNode:
-		return compareJSON(a, b.(*jsonNode))
+		return compareDocuments(a, b.(*jsonNode))
 	case *arrayValue:
 		return compareArrays(t.elem, a, b.(*arrayValue))
 	case *rangeValue:
@@ -612,8 +613,11 @@ func jsonToValue(t *typ, n *jsonNode, loc locale) (value, *Error) {
 
 // spelling is a node as it was sent.
 func (n *jsonNode) spelling() string {
-	if n.raw != "" {
+	switch {
+	case n.raw != "":
 		return n.raw
+	case n.form == jsonArray || n.form == jsonObject: // jsonb
+		return n.String()
 	}
 	return n.compact()
 }
@@ -709,13 +713,9 @@ func goValue(t *typ, v value) any {
 			return v.time()
 		}
 	case jsonText:
-		n, err := parseBody(string(v))
-		if err != nil {
-			return string(v)
-		}
-		return nodeToGo(n)
+		return json.RawMessage(v)
 	case *jsonNode:
-		return nodeToGo(v)
+		return json.RawMessage(v.String())
 	case *arrayValue:
 		return arrayToGo(t, v)
 	case nil, bool, int64, float64, string:

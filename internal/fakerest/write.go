@@ -25,7 +25,7 @@ func (tx *txn) sinkOf(rel *table, command string) (*sink, *Error) {
 	}
 	if rel.view.base == nil {
 		return nil, fault("55000", "cannot %s view \"%s\"", map[string]string{"insert": "insert into", "update": "update", "delete": "delete from"}[command], rel.name).
-			with("Views that do not select from a single table or view are not automatically updatable.").
+			with("%s", rel.view.fixed).
 			hinted("%s", map[string]string{
 				"insert": "To enable inserting into the view, provide an INSTEAD OF INSERT trigger or an unconditional ON INSERT DO INSTEAD rule.",
 				"update": "To enable updating the view, provide an INSTEAD OF UPDATE trigger or an unconditional ON UPDATE DO INSTEAD rule.",
@@ -46,31 +46,71 @@ func (tx *txn) sinkOf(rel *table, command string) (*sink, *Error) {
 	return s, nil
 }
 
-// column gives the place in base of a column of rel.
-func (s *sink) column(i int, verb string) (int, *Error) {
-	if c := s.columns[i]; c >= 0 {
-		return c, nil
+// writes checks that columns of rel can be written to: that they are no expressions of a view, and
+// none that the database itself fills.
+func (s *sink) writes(columns []int, command string, overriding bool) *Error {
+	for _, i := range columns {
+		if s.columns[i] >= 0 {
+			continue
+		}
+		verb := map[string]string{"insert": "insert into", "update": "update"}[command]
+		return fault("0A000", "cannot %s column \"%s\" of view \"%s\"", verb, s.rel.columns[i].name, s.rel.name).
+			with("View columns that are not columns of their base relation are not updatable.")
 	}
-	return 0, fault("0A000", "cannot %s column \"%s\" of view \"%s\"", verb, s.rel.columns[i].name, s.rel.name).
-		with("View columns that are not columns of their base relation are not updatable.")
+	for _, i := range columns {
+		c := s.base.columns[s.columns[i]]
+		var what string
+		switch {
+		case c.generated != nil:
+			what = "a generated column"
+		case c.identity == 'a' && !overriding:
+			what = "an identity column defined as GENERATED ALWAYS"
+		default:
+			continue
+		}
+		e := fault("428C9", "column \"%s\" can only be updated to DEFAULT", c.name)
+		if command == "insert" {
+			e = fault("428C9", "cannot insert a non-DEFAULT value into column \"%s\"", c.name)
+			if c.generated == nil {
+				e.Hint = "Use OVERRIDING SYSTEM VALUE to override."
+			}
+		}
+		return e.with("Column \"%s\" is %s.", c.name, what)
+	}
+	return nil
+}
+
+// places gives the columns of base for some of rel's.
+func (s *sink) places(columns []int) []int {
+	list := make([]int, len(columns))
+	for i, c := range columns {
+		list[i] = s.columns[c]
+	}
+	return list
 }
 
 // show gives a row of base as rel has it; false if rel does not have it.
 func (s *sink) show(tx *txn, values []value) ([]value, bool, *Error) {
-	return showRow(tx, s.rel, values)
+	return showRow(tx, s.rel, values, false)
 }
 
-func showRow(tx *txn, rel *table, values []value) ([]value, bool, *Error) {
+// shown is a row that was written as rel would have it, whether it has it or not.
+func (s *sink) shown(tx *txn, values []value) ([]value, *Error) {
+	out, _, err := showRow(tx, s.rel, values, true)
+	return out, err
+}
+
+func showRow(tx *txn, rel *table, values []value, all bool) ([]value, bool, *Error) {
 	if rel.view == nil {
 		return values, true, nil
 	}
-	values, ok, err := showRow(tx, rel.view.base, values)
+	values, ok, err := showRow(tx, rel.view.base, values, all)
 	if err != nil || !ok {
 		return nil, false, err
 	}
 	e := &env{tx: tx, rows: [][]value{values}}
 	q := rel.view.query
-	if q.where != nil {
+	if q.where != nil && !all {
 		if ok, err := q.where.truth(e); err != nil || !ok {
 			return nil, false, err
 		}
@@ -108,19 +148,14 @@ type written struct {
 	updated int       // of an insert: rows that were there already
 }
 
-// insertRows inserts rows whose values belong to the given columns of rel.
-func (tx *txn) insertRows(s *sink, columns []int, rows [][]value, overriding bool, on *conflict, returning bool) (*written, *Error) {
+// insertRows inserts rows whose values belong to the given columns of rel, which can be written: see
+// [sink.writes].
+func (tx *txn) insertRows(s *sink, columns []int, rows [][]value, on *conflict, returning bool) (*written, *Error) {
 	out := &written{}
 	if err := tx.writable("insert"); err != nil {
 		return nil, err
 	}
-	places := make([]int, len(columns))
-	for i, c := range columns {
-		var err *Error
-		if places[i], err = s.column(c, "insert into"); err != nil {
-			return nil, err
-		}
-	}
+	places := s.places(columns)
 	if on != nil && on.index == nil && len(on.columns) > 0 {
 		if on.index = s.base.uniqueOn(on.columns); on.index == nil {
 			return nil, fault("42P10", "there is no unique or exclusion constraint matching the ON CONFLICT specification")
@@ -130,7 +165,7 @@ func (tx *txn) insertRows(s *sink, columns []int, rows [][]value, overriding boo
 	return out, tx.statement(func() *Error {
 		return s.acting(tx, func() *Error {
 			for _, given := range rows {
-				values, err := tx.newRow(s.base, places, given, overriding)
+				values, err := tx.newRow(s.base, places, given)
 				if err != nil {
 					return err
 				}
@@ -147,13 +182,11 @@ func (tx *txn) insertRows(s *sink, columns []int, rows [][]value, overriding boo
 					return err
 				}
 				touched[s.base.rows[len(s.base.rows)-1]] = true
-				shown, ok, err := s.show(tx, values)
+				shown, err := s.shown(tx, values)
 				if err != nil {
 					return err
 				}
-				if ok {
-					out.rows = append(out.rows, shown)
-				}
+				out.rows = append(out.rows, shown)
 			}
 			return nil
 		})
@@ -161,22 +194,12 @@ func (tx *txn) insertRows(s *sink, columns []int, rows [][]value, overriding boo
 }
 
 // newRow makes a row of what was given and of defaults.
-func (tx *txn) newRow(t *table, places []int, given []value, overriding bool) ([]value, *Error) {
+func (tx *txn) newRow(t *table, places []int, given []value) ([]value, *Error) {
 	values := make([]value, len(t.columns))
 	has := make([]bool, len(t.columns))
 	for i, p := range places {
 		if _, ok := given[i].(makeDefault); ok {
 			continue
-		}
-		c := t.columns[p]
-		if c.identity == 'a' && !overriding {
-			return nil, fault("428C9", "cannot insert a non-DEFAULT value into column \"%s\"", c.name).
-				with("Column \"%s\" is an identity column defined as GENERATED ALWAYS.", c.name).
-				hinted("Use OVERRIDING SYSTEM VALUE to override.")
-		}
-		if c.generated != nil {
-			return nil, fault("428C9", "cannot insert a non-DEFAULT value into column \"%s\"", c.name).
-				with("Column \"%s\" is a generated column.", c.name)
 		}
 		values[p], has[p] = given[i], true
 	}
@@ -241,8 +264,8 @@ func (tx *txn) onConflict(s *sink, values []value, on *conflict, touched map[*ro
 	}
 	touched[t.rows[len(t.rows)-1]] = true
 	out.updated++
-	shown, ok, err := s.show(tx, changed)
-	if err == nil && ok {
+	shown, err := s.shown(tx, changed)
+	if err == nil {
 		out.rows = append(out.rows, shown)
 	}
 	return true, err
@@ -288,21 +311,7 @@ func (tx *txn) updateRows(s *sink, columns []int, match func([]value) (bool, *Er
 	if err := tx.writable("update"); err != nil {
 		return nil, err
 	}
-	places := make([]int, len(columns))
-	for i, c := range columns {
-		var err *Error
-		if places[i], err = s.column(c, "update"); err != nil {
-			return nil, err
-		}
-		col := s.base.columns[places[i]]
-		if col.identity == 'a' || col.generated != nil {
-			kind := "an identity column defined as GENERATED ALWAYS"
-			if col.generated != nil {
-				kind = "a generated column"
-			}
-			return nil, fault("428C9", "column \"%s\" can only be updated to DEFAULT", col.name).with("Column \"%s\" is %s.", col.name, kind)
-		}
-	}
+	places := s.places(columns)
 	return out, tx.statement(func() *Error {
 		return s.acting(tx, func() *Error {
 			rows, err := tx.matching(s, "update", match, needing)
@@ -335,13 +344,11 @@ func (tx *txn) updateRows(s *sink, columns []int, match func([]value) (bool, *Er
 				if err := tx.update(s.base, r, values, needing); err != nil {
 					return err
 				}
-				after, ok, err := s.show(tx, values)
+				after, err := s.shown(tx, values)
 				if err != nil {
 					return err
 				}
-				if ok {
-					out.rows = append(out.rows, after)
-				}
+				out.rows = append(out.rows, after)
 			}
 			return nil
 		})
@@ -368,9 +375,7 @@ func (tx *txn) deleteRows(s *sink, match func([]value) (bool, *Error), needing b
 				if err != nil {
 					return err
 				}
-				if err := tx.remove(s.base, r); err != nil {
-					return err
-				}
+				tx.remove(s.base, r)
 				out.rows = append(out.rows, shown)
 			}
 			return nil
