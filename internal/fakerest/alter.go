@@ -358,10 +358,7 @@ func (l *loader) dropColumn(t *table, name string, _, missingFine bool, line int
 		shift(f.columns)
 	}
 	for _, f := range t.references {
-		if !slices.ContainsFunc(t.indexes, func(x *index) bool { return &x.columns == &f.targets }) {
-			f.targets = slices.Clone(f.targets)
-			shift(f.targets)
-		}
+		shift(f.targets)
 	}
 	t.columns = slices.Delete(t.columns, i, i+1)
 	l.rewrite(t, func(values []value) []value { return slices.Delete(slices.Clone(values), i, i+1) })
@@ -633,9 +630,29 @@ func (l *loader) grantTargets() func(role, privilege string, columns []string, r
 			}
 		}
 		return onFunctions(list)
-	case l.accept("all", "sequences", "in", "schema"), l.accept("schema"):
+	case l.accept("all", "sequences", "in", "schema"):
 		schemas()
 		return none
+	case l.accept("schema"):
+		line := l.peek().line
+		list := schemas()
+		for _, name := range list {
+			if !l.db.schemas[name] {
+				l.must(fault("3F000", "schema \"%s\" does not exist", name), line)
+			}
+		}
+		return func(role, privilege string, _ []string, revoke bool) {
+			for _, name := range list {
+				if privilege == "create" {
+					continue // nobody creates anything once the schema is there
+				}
+				if revoke {
+					delete(l.db.usage[name], role)
+				} else {
+					l.db.usage[name][role] = true
+				}
+			}
+		}
 	case l.accept("sequence"), l.accept("type"), l.accept("database"):
 		for {
 			l.qualified()

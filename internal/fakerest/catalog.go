@@ -12,8 +12,9 @@ import (
 type database struct {
 	mu        sync.RWMutex
 	schemas   map[string]bool
-	tables    map[qualified]*table // and views
-	types     map[qualified]*typ   // enums and domains
+	usage     map[string]map[string]bool // of schemas, by role
+	tables    map[qualified]*table       // and views
+	types     map[qualified]*typ         // enums and domains
 	functions map[qualified][]*function
 	sequences map[qualified]*sequence
 	roles     map[string]*role
@@ -342,6 +343,19 @@ func (db *database) mayAny(r *role, t *table, privilege string) bool {
 	}
 	for name, g := range t.grants {
 		if db.has(r, name) && (g.all[privilege] || len(g.columns[privilege]) > 0) {
+			return true
+		}
+	}
+	return false
+}
+
+// mayUse reports whether a role may name what is in a schema.
+func (db *database) mayUse(r *role, schema string) bool {
+	if r.super {
+		return true
+	}
+	for name := range db.usage[schema] {
+		if db.has(r, name) {
 			return true
 		}
 	}

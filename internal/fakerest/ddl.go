@@ -171,6 +171,7 @@ func (l *loader) create() {
 			l.must(fault("42P06", "schema \"%s\" already exists", name), t.line)
 		}
 		l.db.schemas[name] = true
+		l.db.usage[name] = map[string]bool{}
 	case l.accept("extension"):
 		l.accept("if", "not", "exists")
 		switch name := l.label(); name {
@@ -712,7 +713,7 @@ func (l *loader) addForeign(t *table, c constraint) {
 		if target.primary == nil {
 			l.must(fault("42704", "there is no primary key for referenced table \"%s\"", target.name), c.line)
 		}
-		f.targets = target.primary.columns
+		f.targets = slices.Clone(target.primary.columns)
 	} else {
 		f.targets = l.columnNumbers(target, c.targets, c.line)
 	}

@@ -326,9 +326,13 @@ func numberFunctions(name string) []builtin {
 			return math.Sqrt(a[0].(float64)), nil
 		}}}
 	case "power", "pow":
-		return []builtin{{args: []*typ{typFloat8, typFloat8}, returns: typFloat8, call: func(_ *env, a []value, _ []*typ) (value, *Error) {
-			return calculate("^", typFloat8, a[0], a[1])
-		}}}
+		var list []builtin
+		for _, t := range []*typ{typFloat8, typNumeric} {
+			list = append(list, builtin{args: []*typ{t, t}, returns: t, call: func(_ *env, a []value, _ []*typ) (value, *Error) {
+				return calculate("^", t, a[0], a[1])
+			}})
+		}
+		return list
 	case "sign":
 		return []builtin{{args: []*typ{typNumeric}, returns: typNumeric, call: func(_ *env, a []value, _ []*typ) (value, *Error) {
 			return decimalOf(int64(a[0].(*decimal).coef.Sign())), nil
@@ -400,6 +404,23 @@ func timeFunctions(name string) []builtin {
 					return float64(n), nil
 				}
 				return decimalOf(n), nil
+			}},
+		}
+	case "timezone":
+		return []builtin{
+			{args: []*typ{typText, typTimestamptz}, returns: typTimestamp, call: func(_ *env, a []value, _ []*typ) (value, *Error) {
+				zone, err := zoneOf(a[0].(string))
+				if err != nil {
+					return nil, err
+				}
+				return toLocal(a[1].(stampValue), zone), nil
+			}},
+			{args: []*typ{typText, typTimestamp}, returns: typTimestamptz, call: func(_ *env, a []value, _ []*typ) (value, *Error) {
+				zone, err := zoneOf(a[0].(string))
+				if err != nil {
+					return nil, err
+				}
+				return fromLocal(a[1].(stampValue), zone), nil
 			}},
 		}
 	case "make_date":
@@ -737,16 +758,16 @@ func (s *scope) call(n *node) (*compiled, *Error) {
 	if schema != "" {
 		full = schema + "." + name
 	}
-	var misfit bool
-	for _, b := range builtins(full) {
-		c, ok, err := s.fit(name, b, args)
-		if err != nil {
-			return nil, err
+	for _, exact := range []bool{true, false} { // what needs no casts comes first
+		for _, b := range builtins(full) {
+			c, ok, err := s.fit(name, b, args, exact)
+			if err != nil {
+				return nil, err
+			}
+			if ok {
+				return c, nil
+			}
 		}
-		if ok {
-			return c, nil
-		}
-		misfit = true
 	}
 	if c, err := s.callDeclared(qualified{schema, name}, args); c != nil || err != nil {
 		return c, err
@@ -755,13 +776,12 @@ func (s *scope) call(n *node) (*compiled, *Error) {
 	for i, a := range args {
 		types[i] = a.typ.String()
 	}
-	_ = misfit
 	return nil, fault("42883", "function %s(%s) does not exist", full, strings.Join(types, ", ")).
 		hinted("No function matches the given name and argument types. You might need to add explicit type casts.")
 }
 
 // fit coerces the arguments to what a function takes, if they can be.
-func (s *scope) fit(name string, b builtin, args []*compiled) (*compiled, bool, *Error) {
+func (s *scope) fit(name string, b builtin, args []*compiled, exact bool) (*compiled, bool, *Error) {
 	least := b.least
 	if least == 0 {
 		least = len(b.args)
@@ -779,7 +799,7 @@ func (s *scope) fit(name string, b builtin, args []*compiled) (*compiled, bool, 
 		case want == nil:
 			want = a.typ
 		}
-		if !castable(a.typ, want, implicit) {
+		if !castable(a.typ, want, implicit) || exact && a.typ.kind != kindUnknown && !a.typ.same(want) {
 			return nil, false, nil
 		}
 		c, err := s.coerce(a, want, implicit)
@@ -859,33 +879,17 @@ func (s *scope) nullIf(args []*compiled) (*compiled, *Error) {
 	}}, nil
 }
 
+// atZone compiles AT TIME ZONE, which is the function timezone.
 func (s *scope) atZone(n *node) (*compiled, *Error) {
-	kids, err := s.compileAll(n.kids)
-	if err != nil {
-		return nil, err
-	}
-	if kids[1], err = s.coerce(kids[1], typText, implicit); err != nil {
-		return nil, err
-	}
-	from, to := kids[0].typ, typTimestamp
-	switch from.kind {
-	case kindTimestamptz:
-	case kindTimestamp:
-		to = typTimestamptz
-	default:
-		if kids[0], err = s.coerce(kids[0], typTimestamptz, implicit); err != nil {
-			return nil, err
+	return s.call(&node{op: nodeCall, names: []string{"timezone"}, kids: []*node{n.kids[1], n.kids[0]}, line: n.line})
+}
+
+func zoneOf(name string) (*time.Location, *Error) {
+	zone, err := time.LoadLocation(name)
+	if err != nil || name == "" {
+		if zone, err = time.LoadLocation(strings.ToUpper(name)); err != nil || name == "" {
+			return nil, fault("22023", "time zone \"%s\" not recognized", name)
 		}
-		from = typTimestamptz
 	}
-	return strictly(to, kids, func(_ *env, args []value) (value, *Error) {
-		zone, zerr := time.LoadLocation(args[1].(string))
-		if zerr != nil || args[1] == "" {
-			return nil, fault("22023", "time zone \"%s\" not recognized", args[1])
-		}
-		if from.kind == kindTimestamptz {
-			return toLocal(args[0].(stampValue), zone), nil
-		}
-		return fromLocal(args[0].(stampValue), zone), nil
-	}), nil
+	return zone, nil
 }

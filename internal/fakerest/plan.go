@@ -548,7 +548,7 @@ func (p *plan) allowOwn(tx *txn) *Error {
 	if len(p.used) > 0 {
 		return tx.allow(p.rel, "select", p.used)
 	}
-	if !tx.db.mayAny(tx.role, p.rel, "select") {
+	if !tx.db.mayUse(tx.role, p.rel.schema) || !tx.db.mayAny(tx.role, p.rel, "select") {
 		return tx.allow(p.rel, "select", nil)
 	}
 	return nil

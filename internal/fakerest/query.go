@@ -15,6 +15,7 @@ type query struct {
 	base    *table
 	where   *compiled
 	targets []*compiled
+	texts   []bool // of the columns: it is a literal, whose type its place decides
 }
 
 // relation is a table of a FROM list.
@@ -197,6 +198,7 @@ func (s *scope) using(r *relation, name string) *Error {
 // targets resolves what a query gives.
 func (s *scope) targets(q *query, stmt *selectStmt) *Error {
 	add := func(c *compiled, name string) *Error {
+		q.texts = append(q.texts, c.literal != nil)
 		if c.typ.kind == kindUnknown {
 			var err *Error
 			if c, err = s.coerce(c, typText, implicit); err != nil {

@@ -27,6 +27,7 @@ type request struct {
 	body         []byte
 	content      string // the media type of the body
 	ranged       bool   // by a header
+	asked        bool   // for a media type by name
 	from         int
 	to           int // -1: open
 }
@@ -262,6 +263,7 @@ func (p preferences) applied(write bool) string {
 
 // accept finds the form of the answer.
 func (q *request) accept(header string) *Error {
+	q.asked = strings.Contains(header, "json")
 	if strings.TrimSpace(header) == "" {
 		header = "*/*"
 	}

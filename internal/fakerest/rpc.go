@@ -30,6 +30,9 @@ func (s *Server) callFunction(tx *txn, q *request) (*answer, *Error) {
 	if err != nil {
 		return nil, err
 	}
+	if !s.db.mayUse(tx.role, f.schema) {
+		return nil, fault("42501", "permission denied for schema %s", f.schema)
+	}
 	if !s.db.mayExecute(tx.role, f) {
 		return nil, fault("42501", "permission denied for function %s", f.name)
 	}

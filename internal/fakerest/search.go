@@ -92,7 +92,7 @@ func (v *searchVector) String() string {
 	for w := range v.places {
 		words = append(words, w)
 	}
-	slices.SortFunc(words, func(a, b string) int { return compareKeys(a, b) })
+	slices.Sort(words)
 	for i, w := range words {
 		places := make([]string, len(v.places[w]))
 		for j, p := range v.places[w] {

@@ -149,6 +149,10 @@ func newDatabase(anon string) *database {
 			db.roles[r.name] = &r
 		}
 	}
+	db.usage = map[string]map[string]bool{}
+	for schema := range db.schemas {
+		db.usage[schema] = map[string]bool{"public": true}
+	}
 	return db
 }
 

@@ -334,7 +334,7 @@ func (tx *txn) sourceRows(rel *table, columns []int, stmt *insertStmt, params []
 				if v == nil {
 					continue
 				}
-				if !castable(q.columns[i].typ, to.typ, assignment) {
+				if !q.texts[i] && !castable(q.columns[i].typ, to.typ, assignment) {
 					return nil, 0, fault("42804", "column \"%s\" is of type %s but expression is of type %s", to.name, to.typ, q.columns[i].typ)
 				}
 				if r[i], err = castValue(q.columns[i].typ, to.typ, v, false, tx.locale()); err != nil {

@@ -452,7 +452,7 @@ func (w *writer) allow(privilege string, columns []int) *Error {
 		return w.tx.allow(w.rel, privilege, nil)
 	}
 	if len(columns) == 0 {
-		if w.tx.db.mayAny(w.tx.role, w.rel, privilege) {
+		if w.tx.db.mayUse(w.tx.role, w.rel.schema) && w.tx.db.mayAny(w.tx.role, w.rel, privilege) {
 			return nil
 		}
 		return w.tx.allow(w.rel, privilege, nil)

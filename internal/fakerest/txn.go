@@ -143,6 +143,9 @@ func (db *database) compact() {
 
 // allow checks a privilege on a table, or on its columns.
 func (tx *txn) allow(t *table, privilege string, columns []string) *Error {
+	if !tx.db.mayUse(tx.role, t.schema) {
+		return fault("42501", "permission denied for schema %s", t.schema)
+	}
 	if tx.db.may(tx.role, t, privilege, columns) {
 		return nil
 	}
