@@ -34,8 +34,11 @@ var arrows = map[string][]string{
 	"internal/rest":         {},
 
 	// These programs bring a project in memory along, so that they run at once.
-	"examples/signin":   {"supabase/supabasetest"},
-	"examples/supabase": {"supabase/supabasetest"},
+	"examples/signin":         {"supabase/supabasetest"},
+	"examples/supabase":       {"supabase/supabasetest"},
+	"examples/credits":        {"supabase/supabasetest"},
+	"examples/credits/ledger": {"supabase/supabasetest"},
+	"examples/credits/web":    {"examples/credits/ledger"},
 }
 
 // testArrows are the imports that a package's tests may have besides its own.
