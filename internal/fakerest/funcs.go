@@ -307,12 +307,12 @@ func numberFunctions(name string) []builtin {
 	case "round":
 		return append(rounded(func(d *decimal) *decimal { return d.round(0) }, math.RoundToEven),
 			builtin{args: []*typ{typNumeric, typInt4}, returns: typNumeric, call: func(_ *env, a []value, _ []*typ) (value, *Error) {
-				return a[0].(*decimal).round(int(min(a[1].(int64), 2000))), nil
+				return a[0].(*decimal).round(int(max(min(a[1].(int64), 2000), -2000))), nil
 			}})
 	case "trunc":
 		return append(rounded(func(d *decimal) *decimal { return d.trunc(0) }, math.Trunc),
 			builtin{args: []*typ{typNumeric, typInt4}, returns: typNumeric, call: func(_ *env, a []value, _ []*typ) (value, *Error) {
-				return a[0].(*decimal).trunc(int(min(a[1].(int64), 2000))), nil
+				return a[0].(*decimal).trunc(int(max(min(a[1].(int64), 2000), -2000))), nil
 			}})
 	case "floor":
 		return rounded((*decimal).floor, math.Floor)

@@ -184,6 +184,9 @@ func monthNumber(word string) int {
 // (month first), and with names of months.
 func parseMoment(text string) (moment, timeFault) {
 	var m moment
+	if strings.ContainsFunc(text, func(r rune) bool { return r >= 0x80 }) {
+		return m, timeUnread
+	}
 	words, ok := splitMoment(strings.ToLower(strings.TrimSpace(text)))
 	if !ok || len(words) == 0 {
 		return m, timeUnread
@@ -628,12 +631,33 @@ func unitOf(word string) (intervalValue, bool) {
 func (v *intervalValue) add(n float64, unit intervalValue) {
 	months := n * float64(unit.months)
 	whole := math.Trunc(months)
-	v.months += int64(whole)
+	v.months += saturated(whole)
 	days := n*float64(unit.days) + (months-whole)*30
 	whole = math.Trunc(days)
-	v.days += int64(whole)
-	v.micros += int64(math.RoundToEven(n*float64(unit.micros) + (days-whole)*float64(microsPerDay)))
+	v.days += saturated(whole)
+	v.micros += saturated(math.RoundToEven(n*float64(unit.micros) + (days-whole)*float64(microsPerDay)))
 }
+
+// bounded reports whether an interval has room in Postgres' form of one.
+func (v intervalValue) bounded() bool {
+	fits := func(n int64) bool { return n >= math.MinInt32 && n <= math.MaxInt32 }
+	return fits(v.months) && fits(v.days) && v.micros > -maxMicros && v.micros < maxMicros
+}
+
+// maxMicros is the length that the part of an interval below days can have.
+const maxMicros = int64(9e18)
+
+// intervalOf reads an interval, and checks that it has room.
+func intervalOf(text string) (intervalValue, *Error) {
+	v, err := parseInterval(text)
+	if err == nil && !v.bounded() {
+		return v, fault("22015", "interval field value out of range: \"%s\"", text)
+	}
+	return v, err
+}
+
+// saturated is a float as an integer, at most so large that it is out of every bound.
+func saturated(f float64) int64 { return int64(max(min(f, 9.1e18), -9.1e18)) }
 
 // parseInterval reads "1 day 02:03:04", "1 year 2 mons", "-3 hours ago", "P1DT2H".
 func parseInterval(text string) (intervalValue, *Error) {
@@ -674,6 +698,9 @@ func parseInterval(text string) (intervalValue, *Error) {
 				return v, bad
 			}
 			v.micros += sign * micros
+			if !v.bounded() {
+				return v, nil
+			}
 			continue
 		}
 		n, err := strconv.ParseFloat(w, 64)
@@ -692,7 +719,9 @@ func parseInterval(text string) (intervalValue, *Error) {
 				i++
 			}
 		}
-		v.add(n, unit)
+		if v.add(n, unit); !v.bounded() {
+			return v, nil
+		}
 	}
 	if negate {
 		v = intervalValue{months: -v.months, days: -v.days, micros: -v.micros}
@@ -703,7 +732,7 @@ func parseInterval(text string) (intervalValue, *Error) {
 // intervalClock reads hours, minutes and seconds; hours may be many.
 func intervalClock(s string) (int64, bool) {
 	parts := strings.Split(s, ":")
-	if len(parts) > 3 || !digits(parts[0]) || !digits(parts[1]) || len(parts[0]) > 9 {
+	if len(parts) > 3 || !digits(parts[0]) || !digits(parts[1]) || len(parts[0]) > 10 || number(parts[0]) > 2500000000 {
 		return 0, false
 	}
 	micros := (int64(number(parts[0]))*3600 + int64(number(parts[1]))*60) * microsPerSecond
@@ -738,7 +767,9 @@ func parseISOInterval(s string, bad *Error) (intervalValue, *Error) {
 			if err != nil || !ok {
 				return v, bad
 			}
-			v.add(n, unit)
+			if v.add(n, unit); !v.bounded() {
+				return v, nil
+			}
 			rest = rest[i+1:]
 		}
 	}

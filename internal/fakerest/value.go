@@ -75,7 +75,7 @@ func parseValue(t *typ, s string, loc locale) (value, *Error) {
 	case kindTimestamp, kindTimestamptz:
 		return fails(parseStamp(s, t, loc.now, loc.zone))
 	case kindInterval:
-		return fails(parseInterval(s))
+		return fails(intervalOf(s))
 	case kindUUID:
 		return parseUUID(s)
 	case kindJSON:
