@@ -1,6 +1,7 @@
 package fakerest_test
 
 import (
+	"context"
 	"fmt"
 	"net/http/httptest"
 	"strings"
@@ -27,7 +28,7 @@ func Example() {
 	}
 	ask := func(method, path, body string) {
 		w := httptest.NewRecorder()
-		s.ServeHTTP(w, httptest.NewRequest(method, path, strings.NewReader(body)))
+		s.ServeHTTP(w, httptest.NewRequestWithContext(context.Background(), method, path, strings.NewReader(body)))
 		fmt.Println(w.Code, w.Body)
 	}
 	ask("GET", "/books?select=title,price,authors(name)&price=gt.8", "")

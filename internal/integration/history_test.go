@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,9 +37,8 @@ var historyTables string
 var historyRows string
 
 const (
-	histories      = 100
-	historyLength  = 1000
-	historyWorkers = 4
+	histories     = 100
+	historyLength = 1000
 )
 
 const historyEmpty = `truncate public.orgs, public.people, public.tasks, public.tags, public.task_tags,
@@ -59,7 +59,7 @@ func TestHistories(t *testing.T) {
 	if n, err := strconv.ParseInt(os.Getenv(historyVariable), 10, 64); err == nil {
 		first, last = n, n
 	}
-	projects := make([]*servers.PostgREST, historyWorkers)
+	projects := make([]*servers.PostgREST, max(2, runtime.NumCPU())) // each runs histories, one after the other
 	for i := range projects {
 		projects[i] = servers.StartPostgREST(t, servers.PostgRESTOptions{
 			SQL: []string{historyTables},
