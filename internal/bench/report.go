@@ -82,7 +82,7 @@ const intro = `# What it costs
 Written by the command in internal/bench, which anyone can run: ` + "`cd internal/bench && go run .`" + `
 
 Each table compares ways to do the same work, in one run: they take turns, in batches of about %v, for %d
-rounds; each is compared with the first line, the floor, within the same round; and the median of these
+rounds, or a third of that where one takes long; each is compared with the first line, the floor, within the same round; and the median of these
 ratios is what is shown, with the median time beside it. The times are this machine's; the ratios are what to
 look at.
 

@@ -3,6 +3,7 @@ package cases
 import (
 	"context"
 	"database/sql"
+	"strings"
 	"testing"
 	"time"
 
@@ -125,16 +126,17 @@ func streamByHand(ctx context.Context, db *sql.DB, text string, n int) error {
 func goroutines() Table {
 	t := Table{
 		ID: "goroutines", Title: "A hit, by more and more goroutines",
-		Text: "The time of the wall for one hit, on all processors.",
+		Text: "The time of the wall for one hit, on all processors; each against ristretto with as many keys.",
 	}
 	for _, n := range []int{1, 100, 10_000} {
-		t.Cases = append(t.Cases, measure.Case{Name: number(n) + " goroutines", X: float64(n), Goroutines: n, Prepare: func(tb testing.TB) []measure.Side {
+		t.Cases = append(t.Cases, measure.Case{Name: strings.TrimSuffix(number(n)+" goroutines", map[bool]string{true: "s"}[n == 1]), X: float64(n), Goroutines: n, Prepare: func(tb testing.TB) []measure.Side {
 			tb.Helper()
 			keys := keysOf(1024)
 			r, s := bareOf(tb, keys, new(1)), scopeOf(tb, keys)
 			policy := &cache.Policy{TTL: time.Hour, Shared: true}
-			side := func(name string, ours bool, hit func(key string) bool, key func(i int) string) measure.Side {
-				return measure.Side{Name: name, Ours: ours, Do: func(i int) error {
+			const manyKeys = "ristretto, many keys"
+			side := func(name, against string, hit func(key string) bool, key func(i int) string) measure.Side {
+				return measure.Side{Name: name, Against: against, Ours: strings.HasPrefix(name, "**"), Do: func(i int) error {
 					if !hit(key(i)) {
 						return errMissed
 					}
@@ -146,8 +148,8 @@ func goroutines() Table {
 			one := func(int) string { return keys[0] }
 			many := func(i int) string { return keys[i%len(keys)] }
 			return []measure.Side{
-				side("ristretto, one key", false, theirs, one), side("ristretto, many keys", false, theirs, many),
-				side("**ours**, one key", true, own, one), side("**ours**, many keys", true, own, many),
+				side("ristretto, one key", "", theirs, one), side("**ours**, one key", "", own, one),
+				side(manyKeys, manyKeys, theirs, many), side("**ours**, many keys", manyKeys, own, many),
 			}
 		}})
 	}

@@ -61,6 +61,7 @@ type Case struct {
 type Effort struct {
 	Rounds int
 	Batch  time.Duration // how long a batch takes about; 0 is one operation for each goroutine
+	Enough time.Duration // after which a third of the rounds will do; 0 is never
 }
 
 // Result is what a side costs.
@@ -104,7 +105,11 @@ func Run(tb testing.TB, c Case, e Effort) []Result {
 		batches[i] = calibrate(tb, &sides[i], goroutines, e.Batch)
 	}
 	samples := make([][]sample, len(sides))
+	begin := time.Now()
 	for round := range max(1, e.Rounds) {
+		if e.Enough > 0 && round > e.Rounds/3 && time.Since(begin) > e.Enough {
+			break
+		}
 		for k := range sides {
 			// Each starts a round in turn, and every other round goes backwards.
 			i := (k + round) % len(sides)
