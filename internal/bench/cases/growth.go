@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -63,11 +64,18 @@ func otterOf(tb testing.TB, keys []string) *otter.Cache[string, *int] {
 func scopeOf(tb testing.TB, keys []string) *cache.Scope {
 	tb.Helper()
 	s := newCache(tb, max(64<<20, int64(len(keys))*1000)).Scope("pets", nil)
-	for _, key := range keys {
-		if _, err := cache.Get(context.Background(), s, cache.MakeKey(key, nil), cache.Policy{TTL: ttl, Shared: true},
-			func(context.Context) (*int, error) { return new(1), nil }); err != nil {
-			tb.Fatal(err)
+	var failed atomic.Pointer[error]
+	const loaders = 64 // each load waits for the engine, which takes many at a time
+	together(loaders, func(g int) {
+		for i := g; i < len(keys); i += loaders {
+			if _, err := cache.Get(context.Background(), s, cache.MakeKey(keys[i], nil), cache.Policy{TTL: ttl, Shared: true},
+				func(context.Context) (*int, error) { return new(1), nil }); err != nil {
+				failed.Store(&err)
+			}
 		}
+	})
+	if err := failed.Load(); err != nil {
+		tb.Fatal(*err)
 	}
 	return s
 }
