@@ -4,7 +4,7 @@
 //   - [github.com/streamconn/streamconn/sqlconn]: connections to SQL databases, with typed and
 //     cached queries. Most programs begin and end here.
 //   - [github.com/streamconn/streamconn/supabase]: connections to Supabase projects: the database, as
-//     the project or as one of its users, cached; sign-ins; functions.
+//     the project or as one of its users, cached; sign-ins; files; functions.
 //   - [github.com/streamconn/streamconn/connection]: what a connection is; kinds of your own,
 //     parameters and their precedence, sharing, Reset, cached reads.
 //   - github.com/streamconn/streamconn/cache/rediscache, a module of its own: what several processes have
