@@ -1,0 +1,5 @@
+//go:build race
+
+package supabase_test
+
+const raceDetector = true
