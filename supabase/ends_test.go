@@ -202,6 +202,58 @@ func TestWhateverEndsAUserEndsCachedSignIns(t *testing.T) {
 	}
 }
 
+// A loop over stored sessions may decode each into the same variable.
+func TestAViewKeepsItsSession(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		i := new(issuer)
+		sb := open(t, todosOf(i, i.token))
+		ann, bob := i.session(t, "ann"), i.session(t, "bob")
+		s := new(supabase.Session)
+		*s = *ann
+		view, other := sb.As(s), sb.As(bob)
+		*s = *bob
+		wantOwner(t, view, "ann")
+		wantOwner(t, other, "bob")
+		if err := view.Auth().SignOut(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		wantSignedOut(t, "ann's view", sb.As(ann))
+		wantOwner(t, other, "bob")
+		elapse(59 * time.Minute)
+		wantOwner(t, other, "bob")
+	})
+}
+
+// A gateway may ask for any time.
+func TestARenewalIsNotPutOffForHours(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		i := new(issuer)
+		refused := true
+		srv := todosOf(i, func(r *request) (int, string) {
+			if refused {
+				return 503, `{"message":"over capacity"}`
+			}
+			return i.token(r)
+		})
+		srv.header = map[string][]string{"Retry-After": {"86400"}}
+		view := open(t, srv).As(i.session(t, "ann"))
+		elapse(2 * time.Hour)
+		if _, err := todos(t.Context(), view); err == nil || errors.Is(err, supabase.ErrSignInAgain) {
+			t.Errorf("got %v", err)
+		}
+		refused = false
+		asked := srv.count(tokenPath)
+		elapse(time.Minute)
+		if _, err := todos(t.Context(), view); err == nil || srv.count(tokenPath) != asked {
+			t.Errorf("%v: what the server asks for is not heeded", err)
+		}
+		elapse(5 * time.Minute)
+		wantOwner(t, view, "ann")
+	})
+}
+
 func TestWithSessionRenewsNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -19,6 +19,8 @@ const (
 	// After it has failed, the next is begun when this is over, doubled each time; sooner for who
 	// has nothing to go on with until then.
 	firstPause, longestPause, longestWait = time.Second, time.Minute, 5 * time.Second
+	// The server may ask for more, up to the time that its limits of requests are counted over.
+	longestAsked = 5 * time.Minute
 	firstRetry                            = 200 * time.Millisecond
 	// What followed what is remembered for as long, and of as many sessions.
 	rememberFor   = 24 * time.Hour
@@ -223,7 +225,7 @@ func (r *renewals) land(s *succession, from *held, f *renewal, next *Session, er
 	default:
 		s.pause = min(max(2*s.pause, firstPause), longestPause)
 		f.err, s.failed = err, err
-		asked := auth.RetryAfter(err)
+		asked := min(auth.RetryAfter(err), longestAsked)
 		s.until = now.Add(max(s.pause, asked))
 		s.soon = now.Add(max(min(s.pause, longestWait), asked))
 	}

@@ -112,7 +112,8 @@ type held struct {
 // again and again that is fresh; what lives for less than three minutes is renewed at half of it. Without
 // a refresh token, it is good to its end.
 func heldSince(s *Session, got time.Time) *held {
-	h := &held{session: s, token: s.AccessToken(), refresh: s.RefreshToken(), expires: s.ExpiresAt}
+	own := *s // the caller may decode another into s
+	h := &held{session: &own, token: s.AccessToken(), refresh: s.RefreshToken(), expires: s.ExpiresAt}
 	before := renewBefore
 	if h.refresh == "" {
 		before = 0
