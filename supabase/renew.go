@@ -21,7 +21,7 @@ const (
 	firstPause, longestPause, longestWait = time.Second, time.Minute, 5 * time.Second
 	// The server may ask for more, up to the time that its limits of requests are counted over.
 	longestAsked = 5 * time.Minute
-	firstRetry                            = 200 * time.Millisecond
+	firstRetry   = 200 * time.Millisecond
 	// What followed what is remembered for as long, and of as many sessions.
 	rememberFor   = 24 * time.Hour
 	rememberCount = 10_000
