@@ -94,13 +94,20 @@ func (a *app) asUser(h func(http.ResponseWriter, *http.Request, user) error) htt
 		}
 		switch {
 		case err == nil:
-		case errors.Is(err, errNoSession), errors.Is(err, supabase.ErrSignInAgain), errors.Is(err, supabase.ErrUnauthorized):
+		case errors.Is(err, errNoSession), over(err):
 			a.cookies.clear(w, r)
 			http.Redirect(w, r, "/signin", http.StatusSeeOther)
 		default:
 			a.fail(w, r, err)
 		}
 	}
+}
+
+// over tells whether an error means that the user has to sign in again. A gateway that refuses the
+// project's key says 401 as well, but has no code: that is no reason to lose everybody's sessions.
+func over(err error) bool {
+	e, ok := errors.AsType[*supabase.Error](err)
+	return errors.Is(err, supabase.ErrSignInAgain) || ok && e.Code != "" && errors.Is(err, supabase.ErrUnauthorized)
 }
 
 // notes shows the user's rows. The query names no user: row security leaves the others' out.

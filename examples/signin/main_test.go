@@ -260,8 +260,17 @@ func TestNobodyLosesTheirSessionWhileTheProjectIsAway(t *testing.T) {
 			t.Fatal(err)
 		}
 		b.mustGet(t, 200, "/")
+		srv.Inject(supabasetest.Fault{Service: supabasetest.Rest, Status: 401, Body: `{"message":"Invalid API key"}`})
+		b.mustPost(t, 503, "/notes", "body", "x")
 		if b.cookies() != kept {
-			t.Error("an outage has cost the session")
+			t.Error("an outage, or a key that is refused, has cost the session")
+		}
+		srv.Inject(supabasetest.Fault{Service: supabasetest.Rest, Status: 401, Body: `{"code":"PGRST301","message":"JWSError JWSInvalidSignature"}`})
+		if page := b.mustPost(t, 200, "/notes", "body", "x"); page.path != "/signin" {
+			t.Errorf("a token that is refused leads to %s", page.path)
+		}
+		if b.cookies() != "" {
+			t.Error("a token that is refused is kept")
 		}
 	})
 }

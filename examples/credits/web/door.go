@@ -59,7 +59,7 @@ func (a *app) enter(w http.ResponseWriter, r *http.Request, session *supabase.Se
 	if session.User != nil && session.User.Email != "" {
 		email = session.User.Email
 	}
-	a.sessions.begin(w, session, email)
+	a.sessions.begin(w, r, session, email)
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 }
 

@@ -43,13 +43,17 @@ func (s *sessions) name() string {
 	return "session"
 }
 
-// begin stores a session, under a number that nobody had before, and gives it to the browser.
-func (s *sessions) begin(w http.ResponseWriter, session *supabase.Session, email string) {
+// begin stores a session, under a number that nobody had before, and gives it to the browser, in place
+// of the one that it has.
+func (s *sessions) begin(w http.ResponseWriter, r *http.Request, session *supabase.Session, email string) {
 	number := rand.Text() + rand.Text()
 	now := time.Now()
 	s.mu.Lock()
 	if s.byID == nil {
 		s.byID = make(map[sessionID]stored)
+	}
+	if cookie, err := r.Cookie(s.name()); err == nil {
+		delete(s.byID, sha256.Sum256([]byte(cookie.Value)))
 	}
 	if len(s.byID) >= maxSessions {
 		for id, old := range s.byID {

@@ -107,13 +107,20 @@ func (a *app) asUser(h func(http.ResponseWriter, *http.Request, user) error) htt
 		err := h(w, r, me)
 		switch {
 		case err == nil:
-		case errors.Is(err, supabase.ErrSignInAgain), errors.Is(err, supabase.ErrUnauthorized):
+		case over(err):
 			a.sessions.end(w, id)
 			http.Redirect(w, r, "/signin", http.StatusSeeOther)
 		default:
 			a.fail(w, r, err)
 		}
 	}
+}
+
+// over tells whether an error means that the user has to sign in again. A gateway that refuses the
+// project's key says 401 as well, but has no code: that is no reason to lose everybody's sessions.
+func over(err error) bool {
+	e, ok := errors.AsType[*supabase.Error](err)
+	return errors.Is(err, supabase.ErrSignInAgain) || ok && e.Code != "" && errors.Is(err, supabase.ErrUnauthorized)
 }
 
 // fail answers what is not the fault of who reads it. Errors of the connection hold no secrets: they can be logged.

@@ -502,6 +502,43 @@ func TestSessionsAndOutages(t *testing.T) {
 	})
 }
 
+// What the gateway and the services refuse: the project's key, which is nobody's fault who is signed
+// in, and a token.
+func TestRefusedKeysAndTokens(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	b := s.signUp(t, "ada@example.com")
+	refuse := func(body string) {
+		s.srv.Inject(supabasetest.Fault{Service: supabasetest.Rest, Status: 401, Body: body})
+	}
+	refuse(`{"message":"Invalid API key"}`)
+	b.get("/")
+	b.shows(503, "/")
+	b.get("/")
+	b.shows(200, "/", "Balance")
+	refuse(`{"code":"PGRST301","message":"JWSError JWSInvalidSignature","details":null,"hint":null}`)
+	b.get("/")
+	b.shows(200, "/signin")
+	b.get("/")
+	b.shows(200, "/signin")
+}
+
+func TestSignInReplacesTheSession(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	b := s.signUp(t, "ada@example.com")
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := b.Jar.Cookies(u)[0].String()
+	b.post("/signup", "email", "bob@example.com", "password", "correct horse")
+	b.shows(200, "/", "bob@example.com")
+	old := s.open(t)
+	old.send(http.MethodGet, "/", nil, "Cookie", before)
+	old.shows(200, "/signin")
+}
+
 func TestSignOutEndsTheSession(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
