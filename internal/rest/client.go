@@ -141,33 +141,50 @@ func (c *Client) Stream(ctx context.Context, r *Request) (*Stream, error) {
 	}, nil
 }
 
-// headers are those of one attempt, with the bearer resolved.
+// headers are those of one request, with the bearer resolved.
 func (c *core) headers(ctx context.Context, r *Request) (http.Header, error) {
+	bearer, err := c.bearer(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	return c.headersWith(r, bearer), nil
+}
+
+// headersWith are headers that nobody else has, with a bearer unless that is empty.
+func (c *core) headersWith(r *Request, bearer string) http.Header {
 	h := c.header.Clone()
 	override(h, r.Header)
+	if bearer != "" {
+		h["Authorization"] = []string{"Bearer " + bearer}
+	}
+	return h
+}
+
+// bearer is the token that a request is sent with, or the key where that is one; empty where the
+// headers say it, or nobody does.
+func (c *core) bearer(ctx context.Context, r *Request) (string, error) {
 	if _, given := lookup(r.Header, "Authorization"); given {
-		return h, nil
+		return "", nil
 	}
 	if c.token == nil {
 		// The new keys are no tokens: gateways refuse them as a bearer, and translate the apikey.
-		if _, given := h["Authorization"]; !given && c.key != "" && !strings.HasPrefix(c.key, "sb_") {
-			h["Authorization"] = []string{"Bearer " + c.key}
+		if _, given := c.header["Authorization"]; given || strings.HasPrefix(c.key, "sb_") {
+			return "", nil
 		}
-		return h, nil
+		return c.key, nil
 	}
 	token, err := c.token(ctx)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("no access token: %w", newSecrets(c.key).clean(err))
+		return "", fmt.Errorf("no access token: %w", newSecrets(c.key).clean(err))
 	case token == "":
-		return nil, fmt.Errorf("%w: the session's is empty; sign in again", ErrNoToken)
+		return "", fmt.Errorf("%w: the session's is empty; sign in again", ErrNoToken)
 	case !isHeaderToken(token):
-		return nil, fmt.Errorf("%w: the session's has characters that no token has", ErrNoToken)
+		return "", fmt.Errorf("%w: the session's has characters that no token has", ErrNoToken)
 	case strings.HasPrefix(token, "sb_"):
-		return nil, fmt.Errorf("%w: an API key (sb_…) was given in place of one", ErrNoToken)
+		return "", fmt.Errorf("%w: an API key (sb_…) was given in place of one", ErrNoToken)
 	}
-	h["Authorization"] = []string{"Bearer " + token}
-	return h, nil
+	return token, nil
 }
 
 // override sets the headers of from in h; a name without values is taken out.

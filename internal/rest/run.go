@@ -126,14 +126,13 @@ func (t *call) attempt(ctx context.Context, last error) (got *result, status int
 	if ctx.Err() != nil {
 		return nil, 0, t.ended(ctx, last)
 	}
-	header, err := t.headers(ctx, t.r)
+	bearer, err := t.bearer(ctx, t.r)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil, 0, t.ended(ctx, last)
 		}
 		return nil, 0, fmt.Errorf("%s %s: %w", t.r.Method, t.secrets().mask(t.path), err)
 	}
-	t.auth = header.Get("Authorization")
 
 	// The attempt's own context ends a stream when it is closed, and an attempt that takes too
 	// long; a timer, since a stream may last once its headers are there.
@@ -152,7 +151,7 @@ func (t *call) attempt(ctx context.Context, last error) (got *result, status int
 		}
 	}()
 
-	resp, err := a.send(header)
+	resp, err := a.send(bearer)
 	if err != nil {
 		if resp != nil {
 			status = resp.StatusCode
@@ -201,9 +200,11 @@ func (a *attempt) stop() {
 
 // send follows redirects on the same host, with method, headers and body as they are. A response
 // that comes with an error is closed.
-func (a *attempt) send(header http.Header) (*http.Response, error) {
+func (a *attempt) send(bearer string) (*http.Response, error) {
 	var via []*http.Request
 	for {
+		header := a.headersWith(a.r, bearer)
+		a.auth = header.Get("Authorization")
 		req, err := a.request(header)
 		if err != nil {
 			return nil, err
@@ -278,7 +279,7 @@ func (a *attempt) request(header http.Header) (*http.Request, error) {
 		Method:     a.r.Method,
 		URL:        a.url,
 		Host:       a.url.Host,
-		Header:     header.Clone(),
+		Header:     header,
 		Proto:      "HTTP/1.1",
 		ProtoMajor: 1,
 		ProtoMinor: 1,
