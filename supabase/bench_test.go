@@ -178,6 +178,7 @@ func BenchmarkMiss(b *testing.B) {
 }
 
 func allocations(b *testing.B, f func(int)) {
+	b.Helper()
 	b.ReportAllocs()
 	for b.Loop() {
 		f(0)
