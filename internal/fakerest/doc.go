@@ -16,13 +16,14 @@
 //
 // # How it is built
 //
-//	lex, parse, statement     SQL as it is written
-//	ddl, alter, function      schemas: what is declared, in a catalog
-//	types, value, decimal, …  the values of Postgres, their texts and their order
-//	eval, operators, cast, …  expressions: names and types resolved once, then computed
-//	query                     SELECT, for views, policies and Go functions
-//	txn, write                transactions, constraints, row security
-//	params, request           what PostgREST reads in an HTTP request
-//	relations, plan, read     embedding
-//	server, tables, rpc       answers
+//	lex, parse, select, statement   SQL as it is written
+//	ddl, alter, grant, function     schemas: what is declared, in a catalog
+//	types, value, decimal, times, … the values of Postgres, their texts and their order
+//	eval, operators, cast, funcs    expressions: names and types resolved once, then computed
+//	query, aggregate                SELECT, for views, policies and Go functions
+//	txn, write                      transactions, constraints, row security
+//	params, grammar, request        what PostgREST reads in an HTTP request
+//	relations, plan, read           embedding
+//	server, tables, writes, rpc     answers
+//	tx                              what Go functions work with
 package fakerest
