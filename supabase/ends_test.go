@@ -254,6 +254,34 @@ func TestARenewalIsNotPutOffForHours(t *testing.T) {
 	})
 }
 
+// Anybody can send a cookie with a refresh token of their own making.
+func TestForgedSessionsPushOutNoSuccession(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		i := new(issuer)
+		srv := todosOf(i, i.token)
+		sb := open(t, srv)
+		s := i.session(t, "ann")
+		elapse(2 * time.Hour)
+		wantOwner(t, sb.As(s), "ann")
+		ended := jwt(map[string]any{"sub": "ann", "exp": time.Now().Add(-time.Minute).Unix()})
+		for n := range 10_100 { // more than are remembered
+			forged, err := auth.NewSession(ended, fmt.Sprintf("forged-%d", n))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := sb.As(forged).Raw(t.Context()); !errors.Is(err, supabase.ErrSignInAgain) {
+				t.Fatal(err)
+			}
+		}
+		asked := srv.count(tokenPath)
+		wantOwner(t, sb.As(s), "ann")
+		if srv.count(tokenPath) != asked {
+			t.Error("a spent refresh token was used again")
+		}
+	})
+}
+
 func TestWithSessionRenewsNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -22,7 +22,8 @@ const (
 	// The server may ask for more, up to the time that its limits of requests are counted over.
 	longestAsked = 5 * time.Minute
 	firstRetry   = 200 * time.Millisecond
-	// What followed what is remembered for as long, and of as many sessions.
+	// What followed what is remembered for as long, and of as many sessions; as many again are known of
+	// that nothing has followed yet.
 	rememberFor   = 24 * time.Hour
 	rememberCount = 10_000
 )
@@ -39,13 +40,16 @@ type renewals struct {
 
 	mu    sync.Mutex
 	known map[digest]*succession
-	order list.List // of *succession, by when they were made
+	// All that are known, oldest first, in one of two lists. Refresh tokens that somebody has made up
+	// are loners: however many come, they push out nothing that is needed.
+	linked, loners list.List // of *succession
 }
 
 // succession is what is known of the session with one refresh token.
 type succession struct {
 	key   digest
 	since time.Time
+	list  *list.List
 	place *list.Element
 
 	self    *held  // the session, if it came from a renewal here
@@ -138,31 +142,38 @@ func (r *renewals) newest(h *held) (*held, *succession) {
 	return h, r.entry(key)
 }
 
-// entry gives what is known of a session. It makes an entry if there is none, and forgets those that
-// are too old or too many.
+// entry gives what is known of a session. It makes an entry if there is none.
 func (r *renewals) entry(key digest) *succession {
 	if s := r.known[key]; s != nil {
 		return s
 	}
+	s := &succession{key: key}
+	r.enter(s, &r.loners)
+	return s
+}
+
+// enter makes a succession the newest of a list, and forgets those there that are too old or too many.
+func (r *renewals) enter(s *succession, l *list.List) {
+	if s.list != nil {
+		s.list.Remove(s.place)
+	}
 	now := time.Now()
-	for e := r.order.Front(); e != nil; {
+	for e := l.Front(); e != nil; {
 		old, next := e.Value.(*succession), e.Next()
-		if old.since.Add(rememberFor).After(now) && r.order.Len() < rememberCount {
+		if old.since.Add(rememberFor).After(now) && l.Len() < rememberCount {
 			break
 		}
 		if old.flight == nil {
-			r.order.Remove(e)
+			l.Remove(e)
 			delete(r.known, old.key)
 		}
 		e = next
 	}
-	s := &succession{key: key, since: now}
 	if r.known == nil {
 		r.known = make(map[digest]*succession)
 	}
-	r.known[key] = s
-	s.place = r.order.PushBack(s)
-	return s
+	r.known[s.key] = s
+	s.since, s.list, s.place = now, l, l.PushBack(s)
 }
 
 // run is one renewal. It belongs to nobody's call: whoever began it may leave, and the spent
@@ -239,7 +250,13 @@ func (r *renewals) land(s *succession, from *held, f *renewal, next *Session, er
 // link notes which session followed.
 func (r *renewals) link(s *succession, next *held) {
 	s.next, s.nextKey = next, digestOf(next.refresh)
-	r.entry(s.nextKey).self = next
+	last := r.entry(s.nextKey)
+	last.self = next
+	for _, one := range []*succession{s, last} {
+		if one.list != &r.linked {
+			r.enter(one, &r.linked)
+		}
+	}
 }
 
 // follow notes a session that followed the one with a refresh token by other means than a renewal, as
