@@ -34,9 +34,9 @@ func main() {
 	flag.StringVar(&o.python, "python", "python3", "the interpreter; none leaves Streamlit out")
 	flag.StringVar(&o.venv, "venv", "", "a folder for Streamlit that is kept, and used again")
 	flag.StringVar(&o.only, "only", "", "measure only tables whose ID matches, and write nothing")
-	flag.IntVar(&o.effort.Rounds, "rounds", 41, "how often the sides take turns")
-	flag.DurationVar(&o.effort.Batch, "batch", 5*time.Millisecond, "how long a turn takes about")
-	flag.DurationVar(&o.effort.Enough, "enough", 15*time.Second, "after which a third of the rounds will do")
+	flag.IntVar(&o.effort.Rounds, "rounds", 25, "how often the sides take turns")
+	flag.DurationVar(&o.effort.Batch, "batch", 20*time.Millisecond, "how long a turn takes about")
+	flag.DurationVar(&o.effort.Enough, "enough", 20*time.Second, "after which a third of the rounds will do")
 	flag.Parse()
 	if err := o.run(); err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -84,7 +84,7 @@ Written by the command in internal/bench, which anyone can run: ` + "`cd interna
 Each table compares ways to do the same work, in one run: they take turns, in batches of about %v, for %d
 rounds, or a third of that where one takes long; each is compared with the first line, the floor, within the same round; and the median of these
 ratios is what is shown, with the median time beside it. The times are this machine's; the ratios are what to
-look at.
+look at. Where all of the work is inside the process, and with one processor, it is the time of processors that counts; else that of the wall.
 
 %s.
 

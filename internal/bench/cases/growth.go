@@ -23,7 +23,7 @@ func entries() Table {
 		Text: "Keys are hit in an order that no processor cache can foresee.",
 	}
 	for _, n := range []int{1000, 10_000, 100_000, 1_000_000} {
-		t.Cases = append(t.Cases, measure.Case{Name: number(n) + " entries", X: float64(n), Procs: 1, Prepare: func(tb testing.TB) []measure.Side {
+		t.Cases = append(t.Cases, measure.Case{Name: number(n) + " entries", X: float64(n), Procs: 1, CPU: true, Prepare: func(tb testing.TB) []measure.Side {
 			tb.Helper()
 			ctx, keys := context.Background(), keysOf(n)
 			at := func(i int) int { return int(uint32(i) * 2654435761 % uint32(n)) }
@@ -87,7 +87,7 @@ func streams() Table {
 		Text: "The whole result, by `sqlconn.Rows` and by `rows.Next` and `rows.Scan`, of a driver that has its rows ready.",
 	}
 	for _, n := range []int{1, 1000, 1_000_000} {
-		t.Cases = append(t.Cases, measure.Case{Name: rowsName(n), X: float64(n), Prepare: func(tb testing.TB) []measure.Side {
+		t.Cases = append(t.Cases, measure.Case{Name: rowsName(n), X: float64(n), CPU: true, Prepare: func(tb testing.TB) []measure.Side {
 			tb.Helper()
 			ctx, text := context.Background(), selectOwners(n)
 			db := newReady(n).open()

@@ -51,7 +51,7 @@ func hits() Table {
 	for _, size := range []struct{ rows, keys int }{{10, 1024}, {1000, 64}, {100_000, 4}} {
 		for _, procs := range []int{1, 2} {
 			t.Cases = append(t.Cases, measure.Case{
-				Name: fmt.Sprintf("%s, %d proc", rowsName(size.rows), procs), X: float64(size.rows), Procs: procs,
+				Name: fmt.Sprintf("%s, %d proc", rowsName(size.rows), procs), X: float64(size.rows), Procs: procs, CPU: procs == 1,
 				Prepare: func(tb testing.TB) []measure.Side {
 					tb.Helper()
 					return append(peerHits(tb, size.rows, size.keys), ourHits(tb, size.rows, size.keys)...)
@@ -203,7 +203,7 @@ func arguments() Table {
 	return Table{
 		ID: "arguments", Title: "A hit with arguments, and `Get` of a connection",
 		Text: "One row, shared. The arguments vary, so that nothing about them is constant but the text `'cat'`.",
-		Cases: []measure.Case{{Name: "1 row, 1 proc", Procs: 1, Prepare: func(tb testing.TB) []measure.Side {
+		Cases: []measure.Case{{Name: "1 row, 1 proc", Procs: 1, CPU: true, Prepare: func(tb testing.TB) []measure.Side {
 			tb.Helper()
 			const n = 1024
 			ctx := context.Background()
@@ -266,7 +266,7 @@ func copies() Table {
 		Text: "Each against the copy that one writes by hand, after a shared hit.",
 	}
 	for _, n := range []int{1, 10, 100, 1000} {
-		t.Cases = append(t.Cases, measure.Case{Name: rowsName(n), X: float64(n), Procs: 1, Prepare: func(tb testing.TB) []measure.Side {
+		t.Cases = append(t.Cases, measure.Case{Name: rowsName(n), X: float64(n), Procs: 1, CPU: true, Prepare: func(tb testing.TB) []measure.Side {
 			tb.Helper()
 			ctx := context.Background()
 			conn := open(tb, "sqlite://", connection.WithCache(newCache(tb, 64<<20)), connection.WithDefaultTTL(ttl))

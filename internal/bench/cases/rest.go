@@ -67,7 +67,7 @@ func restReads() Table {
 		Text: "The same request and the same answer for all, over one kept connection on loopback. The server is in the process and part of each figure.",
 	}
 	for _, n := range []int{1, 100, 1000} {
-		t.Cases = append(t.Cases, measure.Case{Name: rowsName(n), X: float64(n), Prepare: func(tb testing.TB) []measure.Side {
+		t.Cases = append(t.Cases, measure.Case{Name: rowsName(n), X: float64(n), CPU: true, Prepare: func(tb testing.TB) []measure.Side {
 			tb.Helper()
 			return restSides(tb, n)
 		}})
@@ -168,7 +168,7 @@ func restHits() Table {
 	return Table{
 		ID: "resthit", Title: "A read of Supabase that is in the cache",
 		Text: "Ten rows, shared.",
-		Cases: []measure.Case{{Name: "10 rows, 1 proc", Procs: 1, Prepare: func(tb testing.TB) []measure.Side {
+		Cases: []measure.Case{{Name: "10 rows, 1 proc", Procs: 1, CPU: true, Prepare: func(tb testing.TB) []measure.Side {
 			tb.Helper()
 			ctx := context.Background()
 			sb := project(tb, Project(tb)).WithShared()
@@ -204,7 +204,7 @@ func restChains() Table {
 	return Table{
 		ID: "chain", Title: "Building a query of Supabase",
 		Text: "`Select`, two filters on one column, and `Order`; with the key under which it is cached. Nothing is sent.",
-		Cases: []measure.Case{{Name: "1 query", Procs: 1, Prepare: func(tb testing.TB) []measure.Side {
+		Cases: []measure.Case{{Name: "1 query", Procs: 1, CPU: true, Prepare: func(tb testing.TB) []measure.Side {
 			tb.Helper()
 			kept := database.Table("runner", "users").Select("name, teams(name)").Gte("age", 18).Lt("age", 65)
 			return []measure.Side{

@@ -169,7 +169,7 @@ func missSides(tb testing.TB, conn *sqlconn.Conn, n int) []measure.Side {
 // ofSizes makes the cases of a miss.
 func ofSizes(t Table, sides func(tb testing.TB, n int) []measure.Side) Table {
 	for _, n := range []int{1, 100, 1000, 10_000} {
-		t.Cases = append(t.Cases, measure.Case{Name: rowsName(n), X: float64(n), Prepare: func(tb testing.TB) []measure.Side {
+		t.Cases = append(t.Cases, measure.Case{Name: rowsName(n), X: float64(n), CPU: t.ID != "postgres", Prepare: func(tb testing.TB) []measure.Side {
 			tb.Helper()
 			list := sides(tb, n)
 			if n != 1000 { // the size that the budgets are about

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -53,6 +54,10 @@ type Case struct {
 	// Goroutines is the number of goroutines if it is not Procs.
 	Goroutines int
 
+	// CPU times the process's use of processors instead of the clock on the wall: for work that is
+	// all inside the process, so that what else runs on the machine does not count.
+	CPU bool
+
 	// Prepare makes the sides, the floor first. They end with tb.
 	Prepare func(tb testing.TB) []Side
 }
@@ -89,6 +94,13 @@ func (r *Result) Holds() bool {
 		(b.Allocs == 0 || r.Allocs < float64(max(b.Allocs, 0))+0.5)
 }
 
+// meter runs batches of a case.
+type meter struct {
+	goroutines int
+	cpu        bool
+	collected  uint64 // what had been allocated at the last collection
+}
+
 // sample is one batch.
 type sample struct{ time, allocs, bytes float64 } // per operation
 
@@ -98,11 +110,11 @@ func Run(tb testing.TB, c Case, e Effort) []Result {
 	if c.Procs > 0 {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(c.Procs))
 	}
-	goroutines := max(1, c.Procs, c.Goroutines)
+	m := &meter{goroutines: max(1, c.Procs, c.Goroutines), cpu: c.CPU}
 	sides := c.Prepare(tb)
 	batches := make([]int, len(sides))
 	for i := range sides {
-		batches[i] = calibrate(tb, &sides[i], goroutines, e.Batch)
+		batches[i] = m.calibrate(tb, &sides[i], e.Batch)
 	}
 	samples := make([][]sample, len(sides))
 	begin := time.Now()
@@ -116,7 +128,7 @@ func Run(tb testing.TB, c Case, e Effort) []Result {
 			if round%2 == 1 {
 				i = len(sides) - 1 - i
 			}
-			samples[i] = append(samples[i], batch(tb, &sides[i], goroutines, batches[i]))
+			samples[i] = append(samples[i], m.batch(tb, &sides[i], batches[i]))
 		}
 	}
 	results := make([]Result, len(sides))
@@ -129,17 +141,17 @@ func Run(tb testing.TB, c Case, e Effort) []Result {
 }
 
 // calibrate finds how many operations a batch has.
-func calibrate(tb testing.TB, s *Side, goroutines int, about time.Duration) int {
+func (m *meter) calibrate(tb testing.TB, s *Side, about time.Duration) int {
 	tb.Helper()
-	n := goroutines
+	n := m.goroutines
 	if about == 0 {
 		return n
 	}
-	batch(tb, s, goroutines, n) // the first is slower than all others
+	m.batch(tb, s, n) // the first is slower than all others
 	for {
-		took := time.Duration(batch(tb, s, goroutines, n).time * float64(n))
+		took := time.Duration(m.batch(tb, s, n).time * float64(n))
 		if took >= about/2 || n > 1<<28 {
-			return max(goroutines, int(float64(n)*float64(about)/float64(max(took, 1))))
+			return max(m.goroutines, int(float64(n)*float64(about)/float64(max(took, 1))))
 		}
 		grow := 10.0
 		if took > about/100 {
@@ -149,7 +161,7 @@ func calibrate(tb testing.TB, s *Side, goroutines int, about time.Duration) int 
 	}
 }
 
-func batch(tb testing.TB, s *Side, goroutines, n int) sample {
+func (m *meter) batch(tb testing.TB, s *Side, n int) sample {
 	tb.Helper()
 	if s.Batch != nil {
 		took, err := s.Batch(n)
@@ -160,13 +172,14 @@ func batch(tb testing.TB, s *Side, goroutines, n int) sample {
 	}
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	if before.HeapAlloc > before.NextGC/4*3 { // nobody pays for what others have left
+	if before.TotalAlloc-m.collected > 1<<20 { // nobody pays for what others have left
 		runtime.GC()
 		runtime.ReadMemStats(&before)
+		m.collected = before.TotalAlloc
 	}
-	begin := time.Now()
-	err := run(s.Do, goroutines, n)
-	took := time.Since(begin)
+	begin := m.now(tb)
+	err := run(s.Do, m.goroutines, n)
+	took := m.now(tb) - begin
 	runtime.ReadMemStats(&after)
 	if err != nil {
 		tb.Fatalf("%s: %v", s.Name, err)
@@ -177,6 +190,21 @@ func batch(tb testing.TB, s *Side, goroutines, n int) sample {
 		float64(after.TotalAlloc-before.TotalAlloc) / float64(n),
 	}
 }
+
+// now is a time to subtract from another.
+func (m *meter) now(tb testing.TB) time.Duration {
+	tb.Helper()
+	if !m.cpu {
+		return time.Since(epoch)
+	}
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		tb.Fatal(err)
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
+}
+
+var epoch = time.Now()
 
 func run(do func(int) error, goroutines, n int) error {
 	if goroutines == 1 {
