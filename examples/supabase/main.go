@@ -26,7 +26,7 @@ import (
 	"github.com/streamconn/streamconn/connection"
 	"github.com/streamconn/streamconn/supabase"
 	"github.com/streamconn/streamconn/supabase/auth"
-	"github.com/streamconn/streamconn/supabase/supabasetest" //nolint:depguard // the project that this program starts where there is none
+	"github.com/streamconn/streamconn/supabase/supabasetest"
 )
 
 //go:embed schema.sql
