@@ -354,10 +354,11 @@ func TestReadsWithoutTTLEndWithTheirCohort(t *testing.T) {
 			get(t, s, fmt.Sprint(i), forever, value(1))
 			elapse(time.Minute / 1000)
 			s.cache.cohorts.mu.Lock()
-			if n := len(s.cache.cohorts.under); n > 40 {
+			n := len(s.cache.cohorts.under)
+			s.cache.cohorts.mu.Unlock()
+			if n > 40 {
 				t.Fatalf("%d cohorts", n)
 			}
-			s.cache.cohorts.mu.Unlock()
 		}
 		get(t, s, "k", forever, value(1))
 		begin := time.Now()
@@ -371,7 +372,10 @@ func TestReadsWithoutTTLEndWithTheirCohort(t *testing.T) {
 		}
 		elapse(time.Minute)
 		equal(t, "entries when all are over", s.cache.Stats().Entries, 0)
-		equal(t, "cohorts when all are over", len(s.cache.cohorts.under), 0)
+		s.cache.cohorts.mu.Lock()
+		left := len(s.cache.cohorts.under)
+		s.cache.cohorts.mu.Unlock()
+		equal(t, "cohorts when all are over", left, 0)
 	})
 }
 

@@ -75,7 +75,7 @@ func (b *browser) tell(what string) {
 
 // demonstrate uses the program as two people with browsers would.
 func demonstrate(ctx context.Context, out io.Writer, address string) error {
-	transport := &http.Transport{}
+	transport := &http.Transport{MaxConnsPerHost: 1}
 	defer transport.CloseIdleConnections()
 	for _, email := range []string{"ada@example.com", "bob@example.com"} {
 		jar, err := cookiejar.New(nil)

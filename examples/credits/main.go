@@ -89,7 +89,8 @@ func run(ctx context.Context, out io.Writer, addr string, demo, secure bool) err
 		case <-ctx.Done():
 		}
 	}
-	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	// A connection over which a browser has not asked for anything yet counts as idle after 5 s.
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	return errors.Join(err, server.Shutdown(end))
 }

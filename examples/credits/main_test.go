@@ -59,7 +59,7 @@ func TestServe(t *testing.T) { // not parallel: it is about the environment
 		if err != nil {
 			t.Fatal(err)
 		}
-		transport := &http.Transport{}
+		transport := &http.Transport{MaxConnsPerHost: 1}
 		defer transport.CloseIdleConnections()
 		b := &browser{Client: http.Client{Jar: jar, Transport: transport}, address: address, out: io.Discard}
 		if err := b.post(t.Context(), "/signup", "email", "ada@example.com", "password", "correct horse"); err != nil || first(credit, b.page) != "100" {

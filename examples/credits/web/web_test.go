@@ -487,7 +487,7 @@ func TestSessionsAndOutages(t *testing.T) {
 		b.post(pay)
 		b.balance("1,300")
 
-		for _, line := range []string{"correct horse", "eyJ", "refresh_token", "ada@example.com"} {
+		for _, line := range []string{"correct horse", "eyJhbGciOi", "refresh_token", "ada@example.com"} {
 			if strings.Contains(s.log.String(), line) {
 				t.Errorf("the log has %q:\n%s", line, s.log)
 			}
