@@ -94,7 +94,7 @@ func NewHTTPClient() *http.Client {
 	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
 	return &http.Client{Transport: &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
-		DialContext:            dialer.DialContext,
+		DialContext:            dial(dialer),
 		ForceAttemptHTTP2:      true,
 		MaxIdleConns:           128,
 		MaxIdleConnsPerHost:    64,

@@ -51,30 +51,46 @@ func (c *chunks) fill(offset int64) error {
 		}
 	}
 	c.start = offset
-	want := int64(ChunkSize + 1)
-	if c.size >= 0 {
-		want = min(ChunkSize, c.size-offset)
-	}
-	if int64(cap(c.buf)) < want {
-		c.buf = append(make([]byte, 0, want), c.buf[:kept]...)
-	}
-	c.buf = c.buf[:max(want, int64(kept))]
-	n, err := 0, error(nil)
-	if !c.ended {
-		n, err = io.ReadFull(c.src.reader, c.buf[kept:])
-	}
-	c.buf = c.buf[:kept+n]
-	switch {
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		c.ended = true
-		end := offset + int64(len(c.buf))
-		if c.size >= 0 && end < c.size {
-			return fmt.Errorf("storage: the reader gave %d bytes of %d: %w", end, c.size, io.ErrUnexpectedEOF)
+	c.buf = c.buf[:kept]
+	for !c.ended && int64(len(c.buf)) < c.wanted() {
+		c.grow()
+		n, err := io.ReadFull(c.src.reader, c.buf[len(c.buf):min(c.wanted(), int64(cap(c.buf)))])
+		c.buf = c.buf[:len(c.buf)+n]
+		switch {
+		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+			c.ended = true
+			end := offset + int64(len(c.buf))
+			if c.size >= 0 && end < c.size {
+				return fmt.Errorf("storage: the reader gave %d bytes of %d: %w", end, c.size, io.ErrUnexpectedEOF)
+			}
+			c.size = end
+		case err != nil:
+			return err
 		}
-		c.size = end
-		return nil
-	case err != nil:
-		return err
 	}
 	return nil
+}
+
+// wanted is how much of the source buf is to hold.
+func (c *chunks) wanted() int64 {
+	if c.size < 0 {
+		return ChunkSize + 1
+	}
+	return min(ChunkSize, c.size-c.start)
+}
+
+// firstRoom is the room for what is read of a source whose size is not known, until that turns out
+// to be more: not every object is as large as a chunk.
+const firstRoom = ChunkSize / 8
+
+// grow makes room in buf where there is none.
+func (c *chunks) grow() {
+	if len(c.buf) < cap(c.buf) {
+		return
+	}
+	room := c.wanted()
+	if c.size < 0 && cap(c.buf) == 0 {
+		room = firstRoom
+	}
+	c.buf = append(make([]byte, 0, room), c.buf...)
 }
