@@ -79,7 +79,7 @@ func TestRecordedErrors(t *testing.T) {
 					}
 				}
 			}
-			if e.Transient() != (a.Status == 503) {
+			if e.Transient() != (a.Status == 502 || a.Status == 503) {
 				t.Errorf("transient is %v", e.Transient())
 			}
 		})

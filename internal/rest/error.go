@@ -143,8 +143,10 @@ func (e *Error) Is(target error) bool {
 }
 
 // Transient tells whether the same request may succeed soon: after a fault of the network, a
-// timeout of an attempt, 503 and 520, and what storage calls busy. It says nothing about
-// whether a write was carried out. The end of the caller's context is not transient.
+// timeout of an attempt, what gateways say of a server that is away, late or makes no sense to them
+// (502, 503, 504, Cloudflare's 520 to 524), and what PostgREST and storage call no connection, timeout
+// or busy. It says nothing about whether a write was carried out. The end of the caller's context is
+// not transient.
 func (e *Error) Transient() bool {
 	if c := e.cause.get(); c != nil {
 		return c.transient
@@ -154,7 +156,12 @@ func (e *Error) Transient() bool {
 		"SlowDown", "ResourceLocked", "LockTimeout":
 		return true
 	}
-	return e.Status == http.StatusServiceUnavailable || e.Status == statusUnknown
+	switch e.Status {
+	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout,
+		statusUnknown, statusDown, statusUnconnected, statusUnreachable, statusLate, statusDatabaseTimeout:
+		return true
+	}
+	return false
 }
 
 // RetryAfter is how long the server asks to wait; 0: it does not say, or at once.
@@ -190,8 +197,16 @@ func (e *Error) Header() http.Header {
 	return nil
 }
 
-// statusUnknown is what Cloudflare says when the origin's answer makes no sense to it.
-const statusUnknown = 520
+// What HTTP has no names for.
+const (
+	statusUnknown     = 520 // Cloudflare: the origin's answer makes no sense to it
+	statusDown        = 521 // the origin refuses connections
+	statusUnconnected = 522 // it does not answer them
+	statusUnreachable = 523 // there is no way to it
+	statusLate        = 524 // its answer does not come
+
+	statusDatabaseTimeout = 544 // storage: its database is too busy
+)
 
 // meaning is the sentinel for the answer, or nil. Both generations of PostgREST's codes are here:
 // a missing table is 42P01 until 12 and PGRST205 later.
@@ -241,7 +256,7 @@ func (e *Error) meaning() error {
 		return ErrTooLarge
 	case http.StatusTooManyRequests:
 		return ErrRateLimited
-	case http.StatusRequestTimeout, http.StatusGatewayTimeout, 524, 544:
+	case http.StatusRequestTimeout, http.StatusGatewayTimeout, statusUnconnected, statusLate, statusDatabaseTimeout:
 		return ErrTimeout
 	}
 	return nil

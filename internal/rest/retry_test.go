@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -36,6 +37,8 @@ func TestOnlyReadsAreTriedAgainAndOnlyAfterFaultsThatPass(t *testing.T) {
 		{"HEAD, 503", "HEAD", answer(503, ""), nil, true},
 		{"GET, 520", "GET", answer(520, "<html>"), nil, true},
 		{"GET, no database", "GET", answer(503, `{"code":"PGRST000"}`), nil, true},
+		{"GET, no connection of the pool is free", "GET", answer(504, `{"code":"PGRST003"}`), nil, true},
+		{"GET, storage's database is busy", "GET", answer(400, `{"statusCode":"544","code":"DatabaseTimeout"}`), nil, true},
 		{"GET, storage is busy", "GET", answer(429, `{"statusCode":"429","code":"SlowDown"}`), nil, true},
 		{"GET, reset", "GET", fails(errReset), nil, true},
 		{"GET, end of the connection", "GET", fails(io.EOF), nil, true},
@@ -45,8 +48,8 @@ func TestOnlyReadsAreTriedAgainAndOnlyAfterFaultsThatPass(t *testing.T) {
 			return resp, nil
 		}, nil, true},
 		{"GET, 500", "GET", answer(500, ""), nil, false},
-		{"GET, 502", "GET", answer(502, ""), nil, false},
-		{"GET, 504", "GET", answer(504, ""), nil, false},
+		{"GET, 501", "GET", answer(501, ""), nil, false},
+		{"GET, 525", "GET", answer(525, ""), nil, false},
 		{"GET, 429", "GET", answer(429, ""), nil, false},
 		{"GET, statement timeout", "GET", answer(500, `{"code":"57014"}`), nil, false},
 		{"GET, syntax", "GET", answer(400, `{"code":"PGRST100"}`), nil, false},
@@ -85,6 +88,34 @@ func TestOnlyReadsAreTriedAgainAndOnlyAfterFaultsThatPass(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// What a gateway says of the server behind it says nothing of what became of a write.
+func TestWhatGatewaysSayIsTriedAgainForReadsAndNeverForWrites(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{502, 503, 504, 520, 521, 522, 523, 524} {
+		for method, want := range map[string]int{"GET": 3, "HEAD": 3, "POST": 1, "PATCH": 1, "PUT": 1, "DELETE": 1} {
+			t.Run(fmt.Sprint(status, " ", method), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					tries := 0
+					c := over(t, func(r *http.Request) (*http.Response, error) {
+						if tries++; tries < 3 {
+							return answerWith(r, status, "<html><title>Bad gateway</title>"), nil
+						}
+						return answerWith(r, 200, "[]"), nil
+					})
+					_, err := c.Do(t.Context(), &Request{Method: method, Path: "t"})
+					if tries != want || (err == nil) != (want == 3) {
+						t.Errorf("%d tries: %v", tries, err)
+					}
+					if e, ok := errors.AsType[*Error](err); err != nil && (!ok || e.Status != status || !e.Transient()) {
+						t.Errorf("%#v", err)
+					}
+				})
+			})
+		}
 	}
 }
 

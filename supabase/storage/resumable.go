@@ -341,8 +341,7 @@ func passes(e *Error) bool {
 		// Storage says 409 for a wrong offset, which is what goes on, and for an object that is there.
 		return strings.Contains(strings.ToLower(e.Message), "offset")
 	case http.StatusRequestTimeout, http.StatusLocked, http.StatusTooEarly, http.StatusTooManyRequests,
-		http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout,
-		520, 521, 522, 523, 524, 544:
+		http.StatusInternalServerError:
 		return true
 	}
 	return e.Transient()
