@@ -11,29 +11,31 @@ type dynamic[T any] struct {
 	of      leaser[T]
 	parent  Any
 	current func(context.Context) (Connection[T], error)
-	newest  func() Connection[T]
+	newest  func() (Connection[T], bool)
 }
 
 // Dynamic gives a view of c as somebody whose identity changes over time, as that of a session does
 // whose access token is renewed. At each use, it is the view that current gives: one that [Scoped]
 // or [ScopedUntil] has made of c. current may take its time, within ctx, and what it fails with is
-// the error of that use; latest gives the same view at once, or nil where current has to be asked.
-// Both are called from many goroutines.
+// the error of that use; latest gives at once the view that it is as far as is known, nil for none,
+// and whether that is good for the next use, or current has to be asked. Both are called from many
+// goroutines.
 //
 // Its Reset resets the connection, and its Close ends only this view. [Clear] ends what is cached
 // for the identity that latest gives.
-func Dynamic[T any](c Connection[T], current func(context.Context) (Connection[T], error), latest func() Connection[T]) Connection[T] {
+func Dynamic[T any](c Connection[T], current func(context.Context) (Connection[T], error), latest func() (view Connection[T], good bool)) Connection[T] {
 	base := c.base()
 	d := &dynamic[T]{of: leaserOf(c), parent: c, current: current, newest: latest}
 	d.state = &state{trunk: base.trunk, impl: d, above: base}
-	d.latest = func() *state {
+	d.latest = func() (*state, bool) {
 		if d.usable() != nil {
-			return nil
+			return nil, false
 		}
-		if view := latest(); view != nil {
-			return view.base()
+		view, good := latest()
+		if view == nil {
+			return nil, false
 		}
-		return nil
+		return view.base(), good
 	}
 	return d
 }
@@ -75,11 +77,12 @@ func (d *dynamic[T]) scoped(scope func(Connection[T]) Connection[T]) Connection[
 		}
 		return of(view), nil
 	}
-	latest := func() Connection[T] {
-		if view := d.newest(); view != nil {
-			return of(view)
+	latest := func() (Connection[T], bool) {
+		view, good := d.newest()
+		if view == nil {
+			return nil, false
 		}
-		return nil
+		return of(view), good
 	}
 	return Dynamic[T](d, current, latest)
 }

@@ -25,11 +25,11 @@ func newChanging(c connection.Connection[string]) *changing {
 			return nil, *err
 		}
 		return *v.now.Load(), nil
-	}, func() connection.Connection[string] {
+	}, func() (connection.Connection[string], bool) {
 		if v.err.Load() != nil {
-			return nil
+			return *v.now.Load(), false
 		}
-		return *v.now.Load()
+		return *v.now.Load(), true
 	})
 	return v
 }

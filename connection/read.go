@@ -174,7 +174,7 @@ func (s *state) transient(of func(error) bool) func(error) bool {
 // Clear ends what is cached of the connection, and of every view of it; of a view, what is
 // cached for its identity. Reads under way are not kept.
 func Clear(c Any) {
-	s := c.base().now()
+	s := c.base().known()
 	switch {
 	case s == nil || s.anonymous: // nobody, who has read nothing
 		return
@@ -192,7 +192,7 @@ func Clear(c Any) {
 //
 // In a second tier, results cannot be found by their text: there, all of the connection's end.
 func ClearText(c Any, text string, args []byte) {
-	s := c.base().now()
+	s := c.base().known()
 	if s == nil {
 		return
 	}

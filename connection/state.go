@@ -34,8 +34,9 @@ type state struct {
 	ended     atomic.Bool
 	expires   time.Time // when the identity ends; zero: never
 
-	// Of a dynamic view: the state of the view that it is now; nil if that has to be asked for.
-	latest func() *state
+	// Of a dynamic view: the state of the view that it is as far as is known, or nil, and whether the
+	// next use is of that.
+	latest func() (_ *state, good bool)
 }
 
 // trunk is what a connection and its views have in common.
@@ -190,7 +191,19 @@ func (s *state) usable() error {
 // now is the state whose cache entries a use of s would find; nil if that cannot be told at once.
 func (s *state) now() *state {
 	if s.latest != nil {
-		return s.latest()
+		if of, good := s.latest(); good {
+			return of
+		}
+		return nil
+	}
+	return s
+}
+
+// known is the state whose cache entries a use of s found last; nil if there is none.
+func (s *state) known() *state {
+	if s.latest != nil {
+		of, _ := s.latest()
+		return of
 	}
 	return s
 }

@@ -23,21 +23,29 @@ type Auth struct {
 }
 
 // Auth gives the users of the project.
-func (c *Conn) Auth() *Auth {
-	client := c.project.auth
-	if c.user != nil {
-		client = client.WithToken(c.user.token)
+func (c *Conn) Auth() *Auth { return c.authLike(c.project.auth) }
+
+// authLike is the users of the project, with the settings of client.
+func (c *Conn) authLike(client *auth.Client) *Auth {
+	key := named{sender{c.project.root, authOf}, c}
+	if c.user == nil {
+		return &Auth{client.Through(nil, key), c}
 	}
-	return &Auth{Client: client, conn: c}
+	return &Auth{client.Through(named{sender{c.Connection, authOf}, c}, key), c}
 }
+
+func authOf(c *Client) *rest.Client { return c.auth }
 
 // WithSession is the same as the user of s, with its access token as it is: nothing is renewed, as it
 // is by [Conn.As]. What ends for the user ends on the connection too, which it does not by
 // WithToken.
 func (a *Auth) WithSession(s *Session) *Auth {
-	view := a.conn.asHolder(s)
-	return &Auth{a.Client.WithToken(view.user.token), view}
+	return a.conn.asHolder(s).authLike(a.Client)
 }
+
+// WithRetry changes nothing here: what it is about is Refresh, and that is the connection's own
+// renewal, which is tried again for up to 10 s, or until the context ends.
+func (a *Auth) WithRetry(auth.Retry) *Auth { return a }
 
 // WithClientIP is the same on behalf of somebody at that address: see [auth.Client.WithClientIP].
 func (a *Auth) WithClientIP(addr netip.Addr) *Auth { return &Auth{a.Client.WithClientIP(addr), a.conn} }
@@ -49,14 +57,14 @@ func (a *Auth) WithClientIP(addr netip.Addr) *Auth { return &Auth{a.Client.WithC
 func (a *Auth) SignOut(ctx context.Context, scope ...auth.Scope) error {
 	u := a.conn.user
 	if u == nil {
-		return connection.Wrap(a.conn, "sign out", a.Client.SignOut(ctx, scope...))
+		return a.Client.SignOut(ctx, scope...)
 	}
 	err := a.Client.SignOut(ctx, scope...)
 	if errors.Is(err, ErrSignInAgain) && u.problem == nil {
 		err = nil // there is nothing left to sign out of
 	}
 	a.conn.project.signedOut(a.conn, err == nil && ownSession(scope))
-	return connection.Wrap(a.conn, "sign out", err)
+	return err
 }
 
 // ownSession tells whether a sign-out ends the very session by which it is asked for.
@@ -96,8 +104,7 @@ func (a *Auth) UpdateUser(ctx context.Context, change auth.UserUpdate) (*auth.Us
 			}
 		}()
 	}
-	user, err := a.Client.UpdateUser(ctx, change)
-	return user, connection.Wrap(a.conn, "update user", err)
+	return a.Client.UpdateUser(ctx, change)
 }
 
 // VerifyFactor answers a challenge, and gives the session that follows the view's: one of level
@@ -119,7 +126,7 @@ func (a *Auth) followed(s *Session, err error) (*Session, error) {
 			a.conn.project.renewals.follow(id.session.RefreshToken(), s)
 		}
 	}
-	return s, connection.Wrap(a.conn, "verify factor", err)
+	return s, err
 }
 
 // Refresh gets the session that follows the one with this refresh token: by the connection's own
@@ -170,4 +177,20 @@ func (s sender) Base(ctx context.Context) (base string, err error) {
 		return nil
 	})
 	return base, err
+}
+
+// named gives the errors of a sender the name of the connection.
+type named struct {
+	rest.Sender
+	conn *Conn
+}
+
+func (n named) Do(ctx context.Context, r *rest.Request) (*rest.Response, error) {
+	resp, err := n.Sender.Do(ctx, r)
+	return resp, connection.Wrap(n.conn, "auth", err)
+}
+
+func (n named) Stream(ctx context.Context, r *rest.Request) (*rest.Stream, error) {
+	stream, err := n.Sender.Stream(ctx, r)
+	return stream, connection.Wrap(n.conn, "auth", err)
 }

@@ -8,7 +8,6 @@ import (
 
 	"github.com/streamconn/streamconn/cache"
 	"github.com/streamconn/streamconn/connection"
-	"github.com/streamconn/streamconn/internal/rest"
 	"github.com/streamconn/streamconn/supabase/auth"
 )
 
@@ -37,7 +36,7 @@ type project struct {
 func newProject(c connection.Connection[*Client]) *project {
 	life := connection.Lifetime(c)
 	p := &project{root: c, renewals: renewals{life: life}, signIns: signIns{life: life}}
-	p.auth = auth.Over(nil, sender{c, func(client *Client) *rest.Client { return client.auth }})
+	p.auth = auth.Over(nil, sender{c, authOf})
 	once := p.auth.WithRetry(auth.Retry{Disabled: true}) // renewals try again themselves
 	p.renewals.refresh, p.renewals.dead = once.Refresh, p.forgetUserOf
 	p.signIns.signIn = p.auth.SignInWithPassword

@@ -186,7 +186,8 @@ func (r *renewals) run(ctx context.Context, s *succession, from *held, f *renewa
 	began := time.Now()
 	for pause := firstRetry; ; pause *= 2 {
 		next, err = r.refresh(ctx, from.refresh)
-		if err == nil || errors.Is(err, auth.ErrSessionDead) || time.Since(began)+pause > renewFor {
+		wait := max(pause, auth.RetryAfter(err))
+		if err == nil || errors.Is(err, auth.ErrSessionDead) || time.Since(began)+wait > renewFor {
 			break
 		}
 		select {
@@ -194,7 +195,7 @@ func (r *renewals) run(ctx context.Context, s *succession, from *held, f *renewa
 		default:
 			close(f.stumble)
 		}
-		timer := time.NewTimer(max(pause, auth.RetryAfter(err)))
+		timer := time.NewTimer(wait)
 		select {
 		case <-timer.C:
 			continue
@@ -247,11 +248,18 @@ func (r *renewals) land(s *succession, from *held, f *renewal, next *Session, er
 	}
 }
 
-// link notes which session followed.
+// link notes which session followed. Should a server give out a refresh token for the second time,
+// of a session that this one has followed, then what came after it is over: no chain leads in a circle.
 func (r *renewals) link(s *succession, next *held) {
 	s.next, s.nextKey = next, digestOf(next.refresh)
 	last := r.entry(s.nextKey)
 	last.self = next
+	for later := last; later != nil && later.next != nil && later.nextKey != later.key; later = r.known[later.nextKey] {
+		if later.nextKey == s.key {
+			last.next, last.nextKey = nil, digest{}
+			break
+		}
+	}
 	for _, one := range []*succession{s, last} {
 		if one.list != &r.linked {
 			r.enter(one, &r.linked)

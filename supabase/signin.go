@@ -24,7 +24,9 @@ type Credentials = auth.Credentials
 // itself is held nowhere after the call. A sign-in that failed is not kept. [Auth.SignOut],
 // a changed password, a session that turns out to be over, connection.Clear, and Close end it.
 //
-// The session is a value of the caller's own; [Conn.As] acts as its user.
+// The session is a value of the caller's own; [Conn.As] acts as its user. All callers with the same
+// credentials share one session of the project: who signs out of it signs out all of them. Where each
+// browser is to have a session of its own, use [auth.Client.SignInWithPassword], of [Conn.Auth].
 func (c *Conn) CachedSignInWithPassword(ctx context.Context, by Credentials) (*Session, error) {
 	s, err := c.project.signIns.get(ctx, by, c.policy.TTL)
 	return s, connection.Wrap(c, "sign in", err)

@@ -137,9 +137,8 @@ type user struct {
 	problem   error // why it is nobody
 	onSession []func(context.Context, *Session)
 
-	now  atomic.Pointer[identity] // nil with a problem
-	mu   sync.Mutex               // of moving to another
-	last *held                    // what onSession was told of, guarded by mu
+	now atomic.Pointer[identity] // nil with a problem
+	mu  sync.Mutex               // of moving to another
 }
 
 // identity is one access token of a user, and the connection as it sees it.
@@ -163,13 +162,14 @@ func (p *project) identityOf(h *held) *identity {
 	}
 }
 
-// latest gives the connection as the user sees it, if that can be told at once.
-func (u *user) latest() connection.Connection[*Client] {
+// latest gives the connection as the user sees it, as far as is known, and whether that is good for
+// the next use.
+func (u *user) latest() (_ connection.Connection[*Client], good bool) {
 	id := u.now.Load()
-	if id == nil || !time.Now().Before(id.due) || id.seen != u.project.signOuts.count.Load() {
-		return nil
+	if id == nil {
+		return nil, false
 	}
-	return id.view
+	return id.view, time.Now().Before(id.due) && id.seen == u.project.signOuts.count.Load()
 }
 
 // current gives the connection as the user sees it, and renews the session if that is due.
@@ -179,15 +179,6 @@ func (u *user) current(ctx context.Context) (connection.Connection[*Client], err
 		return nil, err
 	}
 	return id.view, nil
-}
-
-// token gives the user's access token, for requests that are no reads of the connection's.
-func (u *user) token(ctx context.Context) (string, error) {
-	id, err := u.identity(ctx)
-	if err != nil {
-		return "", err
-	}
-	return id.token, nil
 }
 
 func (u *user) identity(ctx context.Context) (*identity, error) {
@@ -213,7 +204,7 @@ func (u *user) identity(ctx context.Context) (*identity, error) {
 	next, err := u.project.renewals.renew(ctx, id.held)
 	switch {
 	case err == nil:
-		return u.move(ctx, next), nil
+		return u.move(ctx, id.held, next), nil
 	case ctx.Err() != nil:
 		return nil, err
 	case errors.Is(err, errSignedOut):
@@ -226,13 +217,13 @@ func (u *user) identity(ctx context.Context) (*identity, error) {
 	return nil, fmt.Errorf("the session has expired, and cannot be renewed at the moment: %w", err)
 }
 
-// move makes a session the view's own, and tells of it once.
-func (u *user) move(ctx context.Context, to *held) *identity {
+// move makes the session that followed another the view's own, and tells of it once. A view that
+// has gone on meanwhile stays with what it has, which is newer.
+func (u *user) move(ctx context.Context, from, to *held) *identity {
 	u.mu.Lock()
 	id := u.now.Load()
-	tell := u.last != to && id.held != to
+	tell := id.held == from && to != from
 	if tell {
-		u.last = to
 		id = u.project.identityOf(to)
 		u.now.Store(id)
 	}

@@ -87,14 +87,21 @@ func New(baseURL string, opts ...Option) (*Client, error) {
 // must not carry a user's token. Either may be nil, not both: without a user, the calls that are a
 // user's are refused, without an admin those that are an admin's.
 //
-// A Client has a cache of signing keys of its own, for [Client.Claims]; those that WithToken and
-// WithSession make share it.
+// A Client has a cache of signing keys of its own, for [Client.Claims]; those that WithToken,
+// WithSession and Through make share it.
 func Over(user, admin rest.Sender) *Client {
 	c := &Client{user: user, key: admin, admin: admin != nil, keys: newKeySet()}
 	if !c.admin {
 		c.key = user
 	}
 	return c
+}
+
+// Through is [Over], with the cache of signing keys and the settings of c.
+func (c *Client) Through(user, admin rest.Sender) *Client {
+	n := Over(user, admin)
+	n.retry, n.keys, n.from = c.retry, c.keys, c.from
+	return n
 }
 
 // WithToken is the same client as another user, or as that user with a newer token: see the
