@@ -75,6 +75,13 @@ func (e *Error) fromJSON(body []byte) bool {
 	e.Details = text("details", "detail")
 	e.Hint = text("hint")
 
+	// PostgREST's way to say that its database went away in the middle: an error of the database
+	// without any word of it, as 400.
+	if string(fields["code"]) == `""` && string(fields["message"]) == `""` {
+		e.Message = "the server lost its database before it had an answer"
+		e.answer.get().lost = true
+	}
+
 	// Storage sends nearly everything as 400, and says in the body what it means.
 	if meant, err := strconv.Atoi(text("statusCode")); err == nil && meant >= 400 && meant <= 599 && e.Status == http.StatusBadRequest {
 		e.Status = meant

@@ -125,6 +125,11 @@ func TestErrorsOfOtherShapes(t *testing.T) {
 			Error{Status: 504, Code: "PGRST003", Message: "Timed out acquiring connection from connection pool."},
 			"timeout",
 		},
+		{
+			"a database that died, 12", 400, nil, `{"code":"","details":null,"hint":null,"message":""}`,
+			Error{Status: 400, Message: "the server lost its database before it had an answer"},
+			"",
+		},
 		{"two functions", 300, nil, `{"code":"PGRST203","message":"Could not choose"}`, Error{Status: 300, Code: "PGRST203", Message: "Could not choose"}, ""},
 		{"HEAD, 13 and later", 404, h("Proxy-Status", "PostgREST; error=PGRST205"), "", Error{Status: 404, Code: "PGRST205"}, "undefined"},
 		{"HEAD, earlier", 404, nil, "", Error{Status: 404}, "not found"},

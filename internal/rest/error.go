@@ -67,6 +67,7 @@ type answer struct {
 	header     http.Header
 	body       []byte
 	retryAfter time.Duration
+	lost       bool // it says that the server lost its own connection
 }
 
 // cause is why there is no answer, or none that is of use.
@@ -144,12 +145,15 @@ func (e *Error) Is(target error) bool {
 
 // Transient tells whether the same request may succeed soon: after a fault of the network, a
 // timeout of an attempt, what gateways say of a server that is away, late or makes no sense to them
-// (502, 503, 504, Cloudflare's 520 to 524), and what PostgREST and storage call no connection, timeout
-// or busy. It says nothing about whether a write was carried out. The end of the caller's context is
-// not transient.
+// (502, 503, 504, Cloudflare's 520 to 524), and what PostgREST and storage call no connection, a
+// timeout or busy, in words or without. It says nothing about whether a write was carried out. The
+// end of the caller's context is not transient.
 func (e *Error) Transient() bool {
 	if c := e.cause.get(); c != nil {
 		return c.transient
+	}
+	if a := e.answer.get(); a != nil && a.lost {
+		return true
 	}
 	switch e.Code {
 	case "PGRST000", "PGRST001", "PGRST002", // no connection to the database, no schema cache yet
