@@ -28,8 +28,8 @@ type administrator interface {
 // engine is a kind of database, and what its administrator does to it.
 type engine struct {
 	scheme string
-	start  func(testing.TB) *servers.Database
-	shared func(testing.TB) *servers.Database
+	start  func(servers.TB) *servers.Database
+	shared func(servers.TB) *servers.Database
 	// terminate ends all connections of the tests' user to a database.
 	terminate func(t *testing.T, admin administrator, d *servers.Database)
 	// limit lets the server have fewer connections than a pool makes.

@@ -33,7 +33,7 @@ type backend struct {
 	// dialect is what the library calls it, and scheme what its URLs begin with.
 	dialect, scheme string
 	// shared returns a new database on the server that the tests share; nil for SQLite.
-	shared func(testing.TB) *servers.Database
+	shared func(servers.TB) *servers.Database
 }
 
 var (

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"syscall"
-	"testing"
 
 	"github.com/go-sql-driver/mysql"
 )
@@ -74,13 +73,13 @@ GRANT ALL ON *.* TO '%[2]s'@'%[3]s';
 }
 
 // MariaDB returns a new database on the MariaDB server that the tests of the binary share.
-func MariaDB(t testing.TB) *Database {
+func MariaDB(t TB) *Database {
 	t.Helper()
 	return common(t, mariadb)
 }
 
 // StartMariaDB starts a MariaDB server for this test alone.
-func StartMariaDB(t testing.TB) *Database {
+func StartMariaDB(t TB) *Database {
 	t.Helper()
 	return own(t, mariadb)
 }

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"syscall"
-	"testing"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // for the administrator's connections
 )
@@ -71,13 +70,13 @@ var postgres = &engine{
 }
 
 // Postgres returns a new database on the PostgreSQL server that the tests of the binary share.
-func Postgres(t testing.TB) *Database {
+func Postgres(t TB) *Database {
 	t.Helper()
 	return common(t, postgres)
 }
 
 // StartPostgres starts a PostgreSQL server for this test alone.
-func StartPostgres(t testing.TB) *Database {
+func StartPostgres(t TB) *Database {
 	t.Helper()
 	return own(t, postgres)
 }

@@ -10,8 +10,6 @@ import (
 	"maps"
 	"net"
 	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -19,7 +17,6 @@ import (
 	"strings"
 	"sync"
 	"syscall"
-	"testing"
 	"time"
 )
 
@@ -38,6 +35,7 @@ type PostgREST struct {
 	Database *Database
 	secret   string
 	service  service
+	gateway  *gateway
 }
 
 // service is the program of a PostgREST.
@@ -58,6 +56,9 @@ type PostgRESTOptions struct {
 	SQL      []string          // run before it starts, by the owner of the database
 	Schemas  []string          // besides public that it exposes
 	Settings map[string]string // lines of its configuration, each value as it is written there
+
+	// Gateway stands before the gateway and may do to each request and answer what it likes; nil: nothing.
+	Gateway func(http.Handler) http.Handler
 }
 
 // The roles belong to the whole Postgres, which several databases share: they are made one project
@@ -89,7 +90,7 @@ create function auth.role() returns text language sql stable as $$
 $$;`
 
 // StartPostgREST starts a PostgREST for this test.
-func StartPostgREST(t testing.TB, o PostgRESTOptions) *PostgREST {
+func StartPostgREST(t TB, o PostgRESTOptions) *PostgREST {
 	t.Helper()
 	folder := os.Getenv(PostgRESTVariable)
 	program, ok := filepath.Join(folder, "postgrest"), folder != ""
@@ -110,16 +111,16 @@ func StartPostgREST(t testing.TB, o PostgRESTOptions) *PostgREST {
 	if err := p.start(t, o); err != nil {
 		t.Fatal(err)
 	}
-	gateway := httptest.NewServer(restGateway(p.service.port))
-	t.Cleanup(gateway.Close)
-	p.URL = gateway.URL
+	p.gateway = openGateway(p.service.port, o.Gateway)
+	t.Cleanup(p.gateway.close)
+	p.URL = p.gateway.server.URL
 	p.AnonKey = p.Token("", "anon", 24*time.Hour)
 	p.ServiceKey = p.Token("", "service_role", 24*time.Hour)
 	return p
 }
 
 // prepare makes the database that of a project.
-func (p *PostgREST) prepare(t testing.TB, more []string) error {
+func (p *PostgREST) prepare(t TB, more []string) error {
 	db := p.Database.Admin(t)
 	making.Lock()
 	_, err := db.ExecContext(t.Context(), projectRoles)
@@ -136,7 +137,7 @@ func (p *PostgREST) prepare(t testing.TB, more []string) error {
 }
 
 // start starts the program on a free port, and returns once it answers.
-func (p *PostgREST) start(t testing.TB, o PostgRESTOptions) error {
+func (p *PostgREST) start(t TB, o PostgRESTOptions) error {
 	t.Helper()
 	s := &p.service
 	var err error
@@ -203,7 +204,7 @@ func (s *service) stop(sig syscall.Signal) error {
 }
 
 // Kill ends PostgREST as a power cut does. Its gateway answers 502 until [PostgREST.Restart].
-func (p *PostgREST) Kill(t testing.TB) {
+func (p *PostgREST) Kill(t TB) {
 	t.Helper()
 	if err := p.service.stop(syscall.SIGKILL); err != nil {
 		t.Fatal(err)
@@ -212,7 +213,7 @@ func (p *PostgREST) Kill(t testing.TB) {
 
 // Restart starts PostgREST again, on the same port, and returns once it answers. A running one is
 // stopped first.
-func (p *PostgREST) Restart(t testing.TB) {
+func (p *PostgREST) Restart(t TB) {
 	t.Helper()
 	if err := errors.Join(p.service.stop(syscall.SIGTERM), p.service.start(t.Context())); err != nil {
 		t.Fatal(err)
@@ -260,23 +261,4 @@ func answers(ctx context.Context, port int) error {
 // Token signs an access token. An empty sub is left out; with a life below zero it has expired.
 func (p *PostgREST) Token(sub, role string, life time.Duration) string {
 	return SignToken(p.secret, sub, role, life)
-}
-
-// restGateway is what stands before PostgREST in a project: it takes the first part of the path
-// away, and changes nothing else.
-func restGateway(port int) http.Handler {
-	const prefix = "/rest/v1"
-	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
-		r.Out.URL.Scheme, r.Out.URL.Host = "http", net.JoinHostPort(host, strconv.Itoa(port))
-		r.Out.URL.Path = strings.TrimPrefix(r.In.URL.Path, prefix)
-		r.Out.URL.RawPath = strings.TrimPrefix(r.In.URL.RawPath, prefix)
-		r.Out.URL.RawQuery = r.In.URL.RawQuery // also what net/url cannot read
-		// PostgREST 12 closes the connection after a HEAD, and does not say so.
-		r.Out.Close = r.In.Method == http.MethodHead
-	}, ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) {
-		w.WriteHeader(http.StatusBadGateway) // a test that kills PostgREST knows
-	}}
-	mux := http.NewServeMux()
-	mux.Handle(prefix+"/", proxy)
-	return mux
 }

@@ -178,7 +178,7 @@ func (d *Database) Addr() string { return net.JoinHostPort(d.Host, strconv.Itoa(
 
 // Admin returns a pool of connections to the database that bypasses what is tested: as another
 // user, and not counted by [Database.Connections]. It is closed when the test ends.
-func (d *Database) Admin(t testing.TB) *sql.DB {
+func (d *Database) Admin(t TB) *sql.DB {
 	t.Helper()
 	e := d.server.engine
 	db, err := sql.Open(e.driver, e.dsn(d.Port, admin, d.Name))
@@ -192,7 +192,7 @@ func (d *Database) Admin(t testing.TB) *sql.DB {
 
 // Connections is the number of connections that the server has with the test's user in this
 // database, idle ones too, as the server counts them.
-func (d *Database) Connections(t testing.TB) int {
+func (d *Database) Connections(t TB) int {
 	t.Helper()
 	var n int
 	if err := d.server.admin.QueryRowContext(t.Context(), d.server.engine.count, d.Name).Scan(&n); err != nil {
@@ -212,7 +212,7 @@ func (d *Database) PID() int {
 }
 
 // own fails a test that would take the shared server from the others.
-func (d *Database) own(t testing.TB, what string) {
+func (d *Database) own(t TB, what string) {
 	t.Helper()
 	if d.shared {
 		t.Fatalf("%s of the %s server that all tests share; start an own one", what, d.server.engine.name)
@@ -220,14 +220,14 @@ func (d *Database) own(t testing.TB, what string) {
 }
 
 // Kill ends the server and all its processes as a power cut does.
-func (d *Database) Kill(t testing.TB) {
+func (d *Database) Kill(t TB) {
 	t.Helper()
 	d.own(t, "Kill")
 	d.server.kill()
 }
 
 // Stop ends the server in an orderly way; connections are broken off, not waited for.
-func (d *Database) Stop(t testing.TB) {
+func (d *Database) Stop(t TB) {
 	t.Helper()
 	d.own(t, "Stop")
 	if err := d.server.stop(); err != nil {
@@ -237,7 +237,7 @@ func (d *Database) Stop(t testing.TB) {
 
 // Restart starts the server again, on the same port and data, and returns once it answers. A
 // running server is stopped first.
-func (d *Database) Restart(t testing.TB) {
+func (d *Database) Restart(t TB) {
 	t.Helper()
 	d.own(t, "Restart")
 	if err := errors.Join(d.server.stop(), d.server.start()); err != nil {
@@ -246,7 +246,7 @@ func (d *Database) Restart(t testing.TB) {
 }
 
 // create makes a database for the test, and drops it when the test ends.
-func (s *server) create(t testing.TB, name string, shared bool) *Database {
+func (s *server) create(t TB, name string, shared bool) *Database {
 	t.Helper()
 	if _, err := s.admin.ExecContext(t.Context(), fmt.Sprintf(s.engine.create, name)); err != nil {
 		t.Fatalf("create database %s on %s: %v", name, s.engine.name, err)
@@ -255,7 +255,7 @@ func (s *server) create(t testing.TB, name string, shared bool) *Database {
 }
 
 // own starts a server for one test.
-func own(t testing.TB, e *engine) *Database {
+func own(t TB, e *engine) *Database {
 	t.Helper()
 	program, ok := e.program()
 	if !ok {
@@ -302,7 +302,7 @@ func Main(m *testing.M) int {
 }
 
 // common returns a new database on the shared server.
-func common(t testing.TB, e *engine) *Database {
+func common(t TB, e *engine) *Database {
 	t.Helper()
 	program, ok := e.program()
 	if !ok {

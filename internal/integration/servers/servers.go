@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"testing"
 	"time"
 )
 
@@ -25,7 +24,7 @@ const startTimeout = 60 * time.Second
 
 // Missing skips the test because a program is not installed, or fails it where servers are
 // required. hint says how to install it.
-func Missing(t testing.TB, program, hint string) {
+func Missing(t TB, program, hint string) {
 	t.Helper()
 	if os.Getenv(RequireVariable) == "1" {
 		t.Fatalf("%s is not installed and %s=1 requires it: %s", program, RequireVariable, hint)

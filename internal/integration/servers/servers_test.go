@@ -22,8 +22,8 @@ var kinds = []struct {
 	name   string
 	driver string
 	dsn    func(*servers.Database) string
-	shared func(testing.TB) *servers.Database
-	own    func(testing.TB) *servers.Database
+	shared func(servers.TB) *servers.Database
+	own    func(servers.TB) *servers.Database
 }{
 	{"Postgres", "pgx", func(d *servers.Database) string { return d.URL() }, servers.Postgres, servers.StartPostgres},
 	{"MariaDB", "mysql", func(d *servers.Database) string {
