@@ -1,9 +1,10 @@
 // Package faults breaks things on purpose: real database servers, and the network before them. Its
-// tests say of each fault what was promised and what was seen, and print a table of it at their end.
+// tests, and those of the packages below it, say of each fault what was promised and what was seen, and
+// print a table of it at their end.
 //
-//	go test ./...                                             the short form
-//	STREAMCONN_FAULTS=long go test -timeout 30m .             many rounds of each fault
+//	go test ./...                                                    the short form
+//	STREAMCONN_FAULTS=long go test -timeout 30m . ./postgrest        many rounds of each fault
 //
-// The tests need Linux, PostgreSQL and MariaDB, and skip, by name, what is not there, unless
+// The tests need Linux, PostgreSQL, MariaDB and PostgREST, and skip, by name, what is not there, unless
 // STREAMCONN_REQUIRE_SERVERS=1 makes that a failure.
 package faults

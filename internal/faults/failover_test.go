@@ -13,6 +13,7 @@ import (
 
 	"github.com/streamconn/streamconn/connection"
 	"github.com/streamconn/streamconn/internal/faults/load"
+	"github.com/streamconn/streamconn/internal/faults/trial"
 	"github.com/streamconn/streamconn/secrets"
 	"github.com/streamconn/streamconn/sqlconn"
 )
@@ -24,7 +25,7 @@ type secretsFile struct {
 }
 
 // watch writes a file of secrets and has a Store watch it until the case ends.
-func watch(t *testing.T, c *kase, text string) secretsFile {
+func watch(t *testing.T, c *trial.Case, text string) secretsFile {
 	t.Helper()
 	f := secretsFile{path: filepath.Join(t.TempDir(), "secrets.toml")}
 	f.replace(t, text)
@@ -39,7 +40,7 @@ func watch(t *testing.T, c *kase, text string) secretsFile {
 		defer close(ended)
 		_ = store.Watch(ctx)
 	}()
-	c.closed = append(c.closed, func() error { cancel(); <-ended; return nil })
+	c.Closes = append(c.Closes, func() error { cancel(); <-ended; return nil })
 	return f
 }
 
@@ -70,25 +71,25 @@ func testFailover(t *testing.T, first, second site) {
 		})
 	}
 	failover := func(name, promised string, breaks func(t *testing.T, conn *sqlconn.Conn, f secretsFile, l *load.Load)) {
-		fault(t, name, promised, func(t *testing.T, c *kase) string {
+		trial.Fault(t, name, promised, func(t *testing.T, c *trial.Case) string {
 			f := watch(t, c, section(first))
-			conn := first.openWith(t, c, patient(), connection.WithSecrets(f.store))
-			c.connections = func() int { return first.Connections(t) + second.Connections(t) }
+			conn := first.openWith(t, c, trial.Patient(), connection.WithSecrets(f.store))
+			c.Connections = func() int { return first.Connections(t) + second.Connections(t) }
 			first.administer(t, "delete from ledger")
 			second.administer(t, "delete from ledger")
-			c.under(t, subject(conn), func(l *load.Load) {
-				c.account = func(t *testing.T) {
+			c.Under(t, subject(conn), func(l *load.Load) {
+				c.Account = func(t *testing.T) {
 					t.Helper()
 					c.Lost, c.Repeated = l.Account(ledger(t, first, second))
 				}
 				breaks(t, conn, f, l)
 			})
-			return c.survived()
+			return c.Survived()
 		})
 	}
 
 	failover("failover of a dead server", readsSurvive, func(t *testing.T, conn *sqlconn.Conn, f secretsFile, l *load.Load) {
-		for range rounds(1, 10) {
+		for range trial.Rounds(1, 10) {
 			first.Kill(t)
 			tried(t, conn, 16)
 			f.replace(t, section(second))
@@ -101,7 +102,7 @@ func testFailover(t *testing.T, first, second site) {
 	})
 
 	failover("failover that is planned", "no call fails", func(t *testing.T, conn *sqlconn.Conn, f secretsFile, l *load.Load) {
-		for range rounds(2, 50) {
+		for range trial.Rounds(2, 50) {
 			f.replace(t, section(second))
 			moves(t, conn, "Tom")
 			f.replace(t, section(first))

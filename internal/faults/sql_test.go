@@ -15,6 +15,7 @@ import (
 	"github.com/streamconn/streamconn/connection"
 	"github.com/streamconn/streamconn/internal/faults/load"
 	"github.com/streamconn/streamconn/internal/faults/toxic"
+	"github.com/streamconn/streamconn/internal/faults/trial"
 	"github.com/streamconn/streamconn/internal/integration/servers"
 	"github.com/streamconn/streamconn/sqlconn"
 )
@@ -106,7 +107,7 @@ func (e engine) site(t *testing.T, d *servers.Database, pet string) site {
 	t.Helper()
 	s := site{e, d, d.Admin(t)}
 	s.admin.SetMaxIdleConns(0) // or it would have goroutines that come and go with the server
-	conn := s.open(t, new(kase), d.Addr())
+	conn := s.open(t, new(trial.Case), d.Addr())
 	defer conn.Close()
 	var rows []string
 	for i := range pets {
@@ -140,20 +141,20 @@ func administer(t *testing.T, admin administrator, statement string) {
 
 // open opens a connection that reaches the database at an address, its own or a proxy's. The case
 // accounts for it.
-func (s site) open(t *testing.T, c *kase, addr string, opts ...connection.Option) *sqlconn.Conn {
+func (s site) open(t *testing.T, c *trial.Case, addr string, opts ...connection.Option) *sqlconn.Conn {
 	t.Helper()
 	return s.openWith(t, c, append([]connection.Option{sqlconn.WithURL(s.URLAt(s.scheme, addr))}, opts...)...)
 }
 
-func (s site) openWith(t *testing.T, c *kase, opts ...connection.Option) *sqlconn.Conn {
+func (s site) openWith(t *testing.T, c *trial.Case, opts ...connection.Option) *sqlconn.Conn {
 	t.Helper()
-	conn, err := sqlconn.Open(t.Context(), "pets", isolated(append([]connection.Option{patient()}, opts...)...)...)
+	conn, err := sqlconn.Open(t.Context(), "pets", trial.Isolated(append([]connection.Option{trial.Patient()}, opts...)...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.closed = append(c.closed, conn.Close)
-	c.retries = func() uint64 { return connection.Stats(conn).Retries }
-	c.connections = func() int { return s.Connections(t) }
+	c.Closes = append(c.Closes, conn.Close)
+	c.Tries = func() uint64 { return connection.Stats(conn).Retries }
+	c.Connections = func() int { return s.Connections(t) }
 	return conn
 }
 
@@ -199,17 +200,17 @@ func ledger(t *testing.T, sites ...site) map[string]int {
 }
 
 // loaded is under, with the ledger compared at the end.
-func (s site) loaded(t *testing.T, c *kase, conn *sqlconn.Conn, breaks func(l *load.Load)) string {
+func (s site) loaded(t *testing.T, c *trial.Case, conn *sqlconn.Conn, breaks func(l *load.Load)) string {
 	t.Helper()
 	s.administer(t, "delete from ledger")
-	c.under(t, subject(conn), func(l *load.Load) {
-		c.account = func(t *testing.T) {
+	c.Under(t, subject(conn), func(l *load.Load) {
+		c.Account = func(t *testing.T) {
 			t.Helper()
 			c.Lost, c.Repeated = l.Account(ledger(t, s))
 		}
 		breaks(l)
 	})
-	return c.survived()
+	return c.Survived()
 }
 
 // tried waits until so many more tries have failed.
@@ -228,10 +229,10 @@ func testEngine(t *testing.T, e engine) {
 	t.Helper()
 	s := e.site(t, e.start(t), "Rex")
 
-	fault(t, "killed and restarted", readsSurvive, func(t *testing.T, c *kase) string {
+	trial.Fault(t, "killed and restarted", readsSurvive, func(t *testing.T, c *trial.Case) string {
 		conn := s.open(t, c, s.Addr())
 		return s.loaded(t, c, conn, func(l *load.Load) {
-			for range rounds(1, 10) {
+			for range trial.Rounds(1, 10) {
 				s.Kill(t)
 				tried(t, conn, 16)
 				s.Restart(t)
@@ -243,26 +244,26 @@ func testEngine(t *testing.T, e engine) {
 		})
 	})
 
-	fault(t, "all backends terminated", readsSurvive, func(t *testing.T, c *kase) string {
+	trial.Fault(t, "all backends terminated", readsSurvive, func(t *testing.T, c *trial.Case) string {
 		conn := s.open(t, c, s.Addr())
 		return s.loaded(t, c, conn, func(l *load.Load) {
-			for range rounds(10, 500) {
+			for range trial.Rounds(10, 500) {
 				e.terminate(t, s.admin, s.Database)
 				l.Go(t, 20)
 			}
 		})
 	})
 
-	fault(t, "too many connections", readsSurvive, func(t *testing.T, c *kase) string {
-		c.readers = 24 // the pool has up to 15 connections
+	trial.Fault(t, "too many connections", readsSurvive, func(t *testing.T, c *trial.Case) string {
+		c.Readers = 24 // the pool has up to 15 connections
 		conn := s.open(t, c, s.Addr())
 		admin, err := s.admin.Conn(t.Context()) // who else might not get in
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.closed = append(c.closed, admin.Close, func() error { administer(t, admin, e.unlimit); return nil })
+		c.Closes = append(c.Closes, admin.Close, func() error { administer(t, admin, e.unlimit); return nil })
 		return s.loaded(t, c, conn, func(l *load.Load) {
-			for range rounds(2, 20) {
+			for range trial.Rounds(2, 20) {
 				administer(t, admin, e.limit)
 				e.terminate(t, admin, s.Database)
 				tried(t, conn, 16)
@@ -272,11 +273,11 @@ func testEngine(t *testing.T, e engine) {
 		})
 	})
 
-	fault(t, "statement timeout", "answered at once, and the connection serves on", func(t *testing.T, c *kase) string {
+	trial.Fault(t, "statement timeout", "answered at once, and the connection serves on", func(t *testing.T, c *trial.Case) string {
 		conn := s.open(t, c, s.Addr(), connection.With("connect_args", e.impatient))
-		for range rounds(3, 100) {
-			c.reads.Add(2)
-			c.readFails.Add(1)
+		for range trial.Rounds(3, 100) {
+			c.Reads.Add(2)
+			c.ReadFails.Add(1)
 			_, err := sqlconn.Query[int](t.Context(), conn.WithTTL(0), e.sleep)
 			if err == nil || !strings.Contains(err.Error(), e.timedOut) {
 				t.Errorf("%v, want the server's error %s", err, e.timedOut)
@@ -291,7 +292,7 @@ func testEngine(t *testing.T, e engine) {
 		return "the server's own error each time; no retry, no new pool"
 	})
 
-	fault(t, "deadlocks", "RetrySession: every session commits, exactly once", func(t *testing.T, c *kase) string {
+	trial.Fault(t, "deadlocks", "RetrySession: every session commits, exactly once", func(t *testing.T, c *trial.Case) string {
 		if e.scheme == postgres.scheme {
 			s.administer(t, "alter role streamconn set deadlock_timeout = '20ms'")
 		}
@@ -317,7 +318,7 @@ func testEngine(t *testing.T, e engine) {
 		})
 	})
 
-	fault(t, "serialization failures", "RetrySession: every session commits, exactly once", func(t *testing.T, c *kase) string {
+	trial.Fault(t, "serialization failures", "RetrySession: every session commits, exactly once", func(t *testing.T, c *trial.Case) string {
 		conn := s.open(t, c, s.Addr())
 		return s.conflicts(t, c, func(ctx context.Context, id string, first bool, meet func()) (runs int, err error) {
 			move := 1
@@ -346,13 +347,13 @@ func testEngine(t *testing.T, e engine) {
 }
 
 // conflicts runs pairs of sessions that get in each other's way at the first try.
-func (s site) conflicts(t *testing.T, c *kase, session func(ctx context.Context, id string, first bool, meet func()) (runs int, err error)) string {
+func (s site) conflicts(t *testing.T, c *trial.Case, session func(ctx context.Context, id string, first bool, meet func()) (runs int, err error)) string {
 	t.Helper()
 	ctx := t.Context()
 	s.administer(t, "delete from ledger")
-	c.retries = nil
+	c.Tries = nil
 	sessions := 0
-	for round := range rounds(10, 500) {
+	for round := range trial.Rounds(10, 500) {
 		var pair, both sync.WaitGroup
 		pair.Add(2)
 		var runs [2]int
@@ -363,9 +364,9 @@ func (s site) conflicts(t *testing.T, c *kase, session func(ctx context.Context,
 				defer once.Do(meet) // should it fail before
 				n, err := session(ctx, fmt.Sprintf("%d-%d", round, i), i == 0, meet)
 				runs[i] = n
-				c.writes.Add(1)
+				c.Writes.Add(1)
 				if err != nil {
-					c.writeFails.Add(1)
+					c.WriteFails.Add(1)
 					t.Errorf("session %d: %v", i, err)
 				}
 			})
@@ -384,7 +385,7 @@ func (s site) conflicts(t *testing.T, c *kase, session func(ctx context.Context,
 	if money != 2000 {
 		t.Errorf("%d coins, want 2000", money)
 	}
-	c.account = func(t *testing.T) {
+	c.Account = func(t *testing.T) {
 		t.Helper()
 		there := ledger(t, s)
 		c.Lost = int64(sessions - len(there))
@@ -401,16 +402,16 @@ func (s site) conflicts(t *testing.T, c *kase, session func(ctx context.Context,
 func testNetwork(t *testing.T, s site) {
 	t.Helper()
 	network := func(name, promised string, breaks func(t *testing.T, p *toxic.Proxy, conn *sqlconn.Conn, l *load.Load)) {
-		fault(t, name, promised, func(t *testing.T, c *kase) string {
+		trial.Fault(t, name, promised, func(t *testing.T, c *trial.Case) string {
 			p := toxic.New(t, s.Addr())
 			conn := s.open(t, c, p.Addr())
-			c.closed = append([]func() error{p.Close}, c.closed...)
+			c.Closes = append([]func() error{p.Close}, c.Closes...)
 			return s.loaded(t, c, conn, func(l *load.Load) { breaks(t, p, conn, l) })
 		})
 	}
 
 	network("network delays", "slow is not broken: no call fails, none is tried again", func(t *testing.T, p *toxic.Proxy, conn *sqlconn.Conn, l *load.Load) {
-		for range rounds(2, 50) {
+		for range trial.Rounds(2, 50) {
 			p.Delay(t, 20*time.Millisecond)
 			l.Go(t, 50)
 			p.Heal()
@@ -422,14 +423,14 @@ func testNetwork(t *testing.T, s site) {
 	})
 
 	network("network cuts connections", readsSurvive, func(t *testing.T, p *toxic.Proxy, _ *sqlconn.Conn, l *load.Load) {
-		for range rounds(10, 500) {
+		for range trial.Rounds(10, 500) {
 			p.Cut(t)
 			l.Go(t, 20)
 		}
 	})
 
 	network("network resets connections", readsSurvive, func(t *testing.T, p *toxic.Proxy, conn *sqlconn.Conn, l *load.Load) {
-		for range rounds(2, 50) {
+		for range trial.Rounds(2, 50) {
 			p.Reset(t)
 			tried(t, conn, 16)
 			p.Heal()
@@ -438,8 +439,8 @@ func testNetwork(t *testing.T, s site) {
 	})
 
 	network("network halves answers", "half an answer is never taken for one; reads survive", func(t *testing.T, p *toxic.Proxy, conn *sqlconn.Conn, l *load.Load) {
-		for _, bytes := range []int64{1000, 4000, 9000}[:rounds(2, 3)] {
-			for range rounds(1, 20) {
+		for _, bytes := range []int64{1000, 4000, 9000}[:trial.Rounds(2, 3)] {
+			for range trial.Rounds(1, 20) {
 				p.Halve(t, bytes)
 				tried(t, conn, 16)
 				p.Heal()
@@ -449,7 +450,7 @@ func testNetwork(t *testing.T, s site) {
 	})
 
 	network("network refuses connections", readsSurvive, func(t *testing.T, p *toxic.Proxy, conn *sqlconn.Conn, l *load.Load) {
-		for range rounds(2, 50) {
+		for range trial.Rounds(2, 50) {
 			p.Refuse()
 			tried(t, conn, 16)
 			p.Serve(t)
@@ -457,12 +458,12 @@ func testNetwork(t *testing.T, s site) {
 		}
 	})
 
-	fault(t, "network is a black hole", "a call ends with its context, before any answer; later ones work", func(t *testing.T, c *kase) string {
+	trial.Fault(t, "network is a black hole", "a call ends with its context, before any answer; later ones work", func(t *testing.T, c *trial.Case) string {
 		p := toxic.New(t, s.Addr())
 		conn := s.open(t, c, p.Addr())
-		c.closed = append([]func() error{p.Close}, c.closed...)
-		callers := rounds(8, 64)
-		for range rounds(2, 20) {
+		c.Closes = append([]func() error{p.Close}, c.Closes...)
+		callers := trial.Rounds(8, 64)
+		for range trial.Rounds(2, 20) {
 			p.Blackhole(t)
 			var wg sync.WaitGroup
 			for i := range callers {
@@ -475,8 +476,8 @@ func testNetwork(t *testing.T, s site) {
 					} else {
 						err = subject(conn).Read(ctx)
 					}
-					c.reads.Add(1)
-					c.readFails.Add(1)
+					c.Reads.Add(1)
+					c.ReadFails.Add(1)
 					if !errors.Is(err, context.DeadlineExceeded) {
 						t.Errorf("%v, want the deadline", err)
 					}
@@ -484,7 +485,7 @@ func testNetwork(t *testing.T, s site) {
 			}
 			wg.Wait() // the hole is still there
 			p.Heal()
-			c.reads.Add(1)
+			c.Reads.Add(1)
 			if err := subject(conn).Read(t.Context()); err != nil {
 				t.Errorf("after the hole: %v", err)
 			}

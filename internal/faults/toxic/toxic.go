@@ -8,7 +8,6 @@ import (
 	"net"
 	"strconv"
 	"strings"
-	"testing"
 	"time"
 
 	toxiproxy "github.com/Shopify/toxiproxy/v2"
@@ -24,7 +23,7 @@ type Proxy struct {
 }
 
 // New starts a proxy to the server at target, host and port. It ends with the test.
-func New(t testing.TB, target string) *Proxy {
+func New(t servers.TB, target string) *Proxy {
 	t.Helper()
 	port, err := servers.FreePort() // stays free while the proxy refuses
 	if err != nil {
@@ -42,7 +41,7 @@ func New(t testing.TB, target string) *Proxy {
 func (p *Proxy) Addr() string { return p.addr }
 
 // add adds a toxic to what the server answers.
-func (p *Proxy) add(t testing.TB, kind, attribute string, value int64) {
+func (p *Proxy) add(t servers.TB, kind, attribute string, value int64) {
 	t.Helper()
 	toxic := fmt.Sprintf(`{"name": %q, "type": %q, "stream": "downstream", "attributes": {%q: %d}}`, kind, kind, attribute, value)
 	if _, err := p.proxy.Toxics.AddToxicJson(strings.NewReader(toxic)); err != nil {
@@ -51,26 +50,26 @@ func (p *Proxy) add(t testing.TB, kind, attribute string, value int64) {
 }
 
 // Delay delays each answer.
-func (p *Proxy) Delay(t testing.TB, d time.Duration) {
+func (p *Proxy) Delay(t servers.TB, d time.Duration) {
 	t.Helper()
 	p.add(t, "latency", "latency", d.Milliseconds())
 }
 
 // Halve lets each connection have so many more bytes of answers, and then closes it: in the middle
 // of one.
-func (p *Proxy) Halve(t testing.TB, bytes int64) {
+func (p *Proxy) Halve(t servers.TB, bytes int64) {
 	t.Helper()
 	p.add(t, "limit_data", "bytes", bytes)
 }
 
 // Reset answers on each connection, once there is something to answer, with a reset.
-func (p *Proxy) Reset(t testing.TB) {
+func (p *Proxy) Reset(t servers.TB) {
 	t.Helper()
 	p.add(t, "reset_peer", "timeout", 0)
 }
 
 // Blackhole swallows all answers. Connections stay open, and new ones can be made.
-func (p *Proxy) Blackhole(t testing.TB) {
+func (p *Proxy) Blackhole(t servers.TB) {
 	t.Helper()
 	p.add(t, "timeout", "timeout", 0)
 }
@@ -89,14 +88,14 @@ func (p *Proxy) Close() error {
 func (p *Proxy) Refuse() { p.proxy.Stop() }
 
 // Cut breaks off all connections. New ones can be made.
-func (p *Proxy) Cut(t testing.TB) {
+func (p *Proxy) Cut(t servers.TB) {
 	t.Helper()
 	p.Refuse()
 	p.Serve(t)
 }
 
 // Serve ends Refuse.
-func (p *Proxy) Serve(t testing.TB) {
+func (p *Proxy) Serve(t servers.TB) {
 	t.Helper()
 	if err := p.proxy.Start(); err != nil {
 		t.Fatal(err)

@@ -24,7 +24,7 @@ var postgres = &engine{
 	polite: syscall.SIGINT, // "fast": breaks connections off; SIGTERM would wait for them
 	driver: "pgx",
 	dsn: func(port int, user, database string) string {
-		return fmt.Sprintf("host=%s port=%d user=%s password='%s' dbname=%s sslmode=disable connect_timeout=5", host, port, user, password, database)
+		return fmt.Sprintf("host=%s port=%d user=%s password='%s' dbname=%s sslmode=disable connect_timeout=60", host, port, user, password, database)
 	},
 	home:   "postgres",
 	create: `CREATE DATABASE %s OWNER ` + username,
