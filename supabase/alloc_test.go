@@ -1,6 +1,7 @@
 package supabase_test
 
 import (
+	"net/http"
 	"testing"
 	"time"
 
@@ -48,5 +49,32 @@ func TestAllocationsOfHits(t *testing.T) {
 		if got > test.most || err != nil {
 			t.Errorf("%s: %v allocations, want at most %v; error: %v", test.name, got, test.most, err)
 		}
+	}
+}
+
+// What a read allocates that reaches the project, over a transport that costs the same for all: no more
+// than the same by hand, and a few for the connection.
+func TestAllocationsOfUncachedReads(t *testing.T) {
+	if raceDetector {
+		t.Skip("the race detector allocates")
+	}
+	s := &server{answer: func(*request) (int, string) { return 200, `[{"id":12,"name":"Ada Lovelace","age":36}]` }}
+	sb := open(t, s).WithTTL(0)
+	ctx, client := t.Context(), &http.Client{Transport: s}
+	q := sb.Table("people").Select("id,name,age,note").Gte("age", 18)
+	var failed error
+	count := func(read func() ([]person, error)) float64 {
+		return testing.AllocsPerRun(100, func() {
+			if _, err := read(); err != nil {
+				failed = err
+			}
+		})
+	}
+	hand := count(func() ([]person, error) {
+		return peopleByHand(ctx, client, address+"/rest/v1/people?select=id,name,age,note&age=gte.18")
+	})
+	ours := count(func() ([]person, error) { return supabase.Query[person](ctx, q) })
+	if failed != nil || ours > hand+4 {
+		t.Errorf("%v allocations, by hand %v; error: %v", ours, hand, failed)
 	}
 }

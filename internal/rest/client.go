@@ -20,6 +20,7 @@ type Client struct {
 type core struct {
 	base    *url.URL
 	key     string
+	asKey   string // the Authorization where there is no token: the key's, or empty
 	token   func(context.Context) (string, error)
 	client  *http.Client // follows no redirects
 	owned   bool
@@ -63,7 +64,11 @@ func New(cfg Config) (*Client, error) {
 	if c.key != "" {
 		c.header["Apikey"] = []string{c.key}
 	}
-	override(c.header, cfg.Header)
+	override(c.header, cfg.Header, nil)
+	// The new keys are no tokens: gateways refuse them as a bearer, and translate the apikey.
+	if _, given := c.header["Authorization"]; !given && c.key != "" && !strings.HasPrefix(c.key, "sb_") {
+		c.asKey = "Bearer " + c.key
+	}
 
 	if c.attempt == 0 {
 		c.attempt = DefaultAttemptTimeout
@@ -141,37 +146,35 @@ func (c *Client) Stream(ctx context.Context, r *Request) (*Stream, error) {
 	}, nil
 }
 
-// headers are those of one request, with the bearer resolved.
+// headers are those of one request, with the Authorization resolved.
 func (c *core) headers(ctx context.Context, r *Request) (http.Header, error) {
-	bearer, err := c.bearer(ctx, r)
+	auth, err := c.authorization(ctx, r)
 	if err != nil {
 		return nil, err
 	}
-	return c.headersWith(r, bearer), nil
+	return c.headersWith(r, auth), nil
 }
 
-// headersWith are headers that nobody else has, with a bearer unless that is empty.
-func (c *core) headersWith(r *Request, bearer string) http.Header {
-	h := c.header.Clone()
-	override(h, r.Header)
-	if bearer != "" {
-		h["Authorization"] = []string{"Bearer " + bearer}
+// headersWith are headers that nobody else has, with an Authorization unless that is empty.
+func (c *core) headersWith(r *Request, auth string) http.Header {
+	n := len(c.header) + len(r.Header) + 1
+	h, values := make(http.Header, n), make([]string, 0, n) // one array for all
+	values = override(h, c.header, values)
+	values = override(h, r.Header, values)
+	if auth != "" {
+		h["Authorization"] = append(values, auth)[len(values):]
 	}
 	return h
 }
 
-// bearer is the token that a request is sent with, or the key where that is one; empty where the
-// headers say it, or nobody does.
-func (c *core) bearer(ctx context.Context, r *Request) (string, error) {
+// authorization is what a request is sent with: the token's, or the key's where that is a token; empty
+// where the headers say it, or nobody does.
+func (c *core) authorization(ctx context.Context, r *Request) (string, error) {
 	if _, given := lookup(r.Header, "Authorization"); given {
 		return "", nil
 	}
 	if c.token == nil {
-		// The new keys are no tokens: gateways refuse them as a bearer, and translate the apikey.
-		if _, given := c.header["Authorization"]; given || strings.HasPrefix(c.key, "sb_") {
-			return "", nil
-		}
-		return c.key, nil
+		return c.asKey, nil
 	}
 	token, err := c.token(ctx)
 	switch {
@@ -184,11 +187,12 @@ func (c *core) bearer(ctx context.Context, r *Request) (string, error) {
 	case strings.HasPrefix(token, "sb_"):
 		return "", fmt.Errorf("%w: an API key (sb_…) was given in place of one", ErrNoToken)
 	}
-	return token, nil
+	return "Bearer " + token, nil
 }
 
-// override sets the headers of from in h; a name without values is taken out.
-func override(h, from http.Header) {
+// override sets the headers of from in h; a name without values is taken out. The values are copied to
+// the end of room, which is given back longer.
+func override(h, from http.Header, room []string) []string {
 	for name, values := range from {
 		name = http.CanonicalHeaderKey(name)
 		if len(values) == 0 {
@@ -198,8 +202,11 @@ func override(h, from http.Header) {
 			}
 			continue
 		}
-		h[name] = append([]string(nil), values...)
+		start := len(room)
+		room = append(room, values...)
+		h[name] = room[start:len(room):len(room)]
 	}
+	return room
 }
 
 // lookup finds a header however it is written.

@@ -47,8 +47,10 @@ func join(base *url.URL, path, query string) (*url.URL, error) {
 	if err := checkPath(path); err != nil {
 		return nil, err
 	}
-	if strings.ContainsFunc(query, func(r rune) bool { return r <= ' ' || r == '#' || r == 0x7f }) {
-		return nil, errors.New("rest: the query is not encoded: it holds a blank, a control character or #")
+	for i := range len(query) {
+		if c := query[i]; c <= ' ' || c == '#' || c == 0x7f {
+			return nil, errors.New("rest: the query is not encoded: it holds a blank, a control character or #")
+		}
 	}
 	u := *base
 	raw := strings.TrimSuffix(base.EscapedPath(), "/")
@@ -70,6 +72,9 @@ func join(base *url.URL, path, query string) (*url.URL, error) {
 
 // checkPath refuses what would end or leave the path, also where a gateway unescapes it first.
 func checkPath(path string) error {
+	if isPlain(path) {
+		return nil
+	}
 	if strings.ContainsAny(path, "?#") {
 		return errors.New("rest: the path has a query or a fragment, or is not escaped: use Escape")
 	}
@@ -88,6 +93,16 @@ func checkPath(path string) error {
 		}
 	}
 	return nil
+}
+
+// isPlain tells whether a path is of nothing but letters, digits and what parts them, as nearly all are.
+func isPlain(path string) bool {
+	for i := range len(path) {
+		if c := path[i]; !isNameByte(c) && c != '/' {
+			return false
+		}
+	}
+	return true
 }
 
 // sameHost tells whether what may be sent to from may be sent to to: the same scheme, host and

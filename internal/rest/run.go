@@ -46,10 +46,13 @@ type call struct {
 	*core
 	r     *Request
 	whole bool
+	first *url.URL // of the request
 	url   *url.URL // of the attempt; redirects move it
-	path  string   // what texts say
 	auth  string   // the Authorization last sent
 }
+
+// path is what texts say.
+func (t *call) path() string { return t.first.EscapedPath() }
 
 // result is an answer that is a 2xx.
 type result struct {
@@ -64,7 +67,7 @@ func (c *core) run(ctx context.Context, r *Request, whole bool) (*result, error)
 	if err != nil {
 		return nil, err
 	}
-	t := &call{core: c, r: r, whole: whole, url: target, path: target.EscapedPath()}
+	t := &call{core: c, r: r, whole: whole, first: target, url: target}
 	read := r.Method == http.MethodGet || r.Method == http.MethodHead || r.Idempotent
 	retry := read && !c.retry.Disabled && !r.NoRetry
 	end, bounded := ctx.Deadline()
@@ -126,12 +129,12 @@ func (t *call) attempt(ctx context.Context, last error) (got *result, status int
 	if ctx.Err() != nil {
 		return nil, 0, t.ended(ctx, last)
 	}
-	bearer, err := t.bearer(ctx, t.r)
+	auth, err := t.authorization(ctx, t.r)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil, 0, t.ended(ctx, last)
 		}
-		return nil, 0, fmt.Errorf("%s %s: %w", t.r.Method, t.secrets().mask(t.path), err)
+		return nil, 0, fmt.Errorf("%s %s: %w", t.r.Method, t.secrets().mask(t.path()), err)
 	}
 
 	// The attempt's own context ends a stream when it is closed, and an attempt that takes too
@@ -151,7 +154,7 @@ func (t *call) attempt(ctx context.Context, last error) (got *result, status int
 		}
 	}()
 
-	resp, err := a.send(bearer)
+	resp, err := a.send(auth)
 	if err != nil {
 		if resp != nil {
 			status = resp.StatusCode
@@ -200,16 +203,16 @@ func (a *attempt) stop() {
 
 // send follows redirects on the same host, with method, headers and body as they are. A response
 // that comes with an error is closed.
-func (a *attempt) send(bearer string) (*http.Response, error) {
+func (a *attempt) send(auth string) (*http.Response, error) {
 	var via []*http.Request
 	for {
-		header := a.headersWith(a.r, bearer)
+		header := a.headersWith(a.r, auth)
 		a.auth = header.Get("Authorization")
 		req, err := a.request(header)
 		if err != nil {
 			return nil, err
 		}
-		resp, err := a.client.Do(req)
+		resp, err := a.exchange(req)
 		if err != nil {
 			return nil, a.fault(err)
 		}
@@ -241,6 +244,28 @@ func (a *attempt) send(bearer string) (*http.Response, error) {
 		drain(resp.Body)
 		a.url = next
 	}
+}
+
+// exchange sends one request. What else an http.Client does is for redirects, which are followed here;
+// of each request it copies all headers.
+func (c *core) exchange(req *http.Request) (*http.Response, error) {
+	if c.client.Jar != nil || c.client.Timeout > 0 {
+		return c.client.Do(req)
+	}
+	way := c.client.Transport
+	if way == nil {
+		way = http.DefaultTransport
+	}
+	resp, err := way.RoundTrip(req)
+	switch {
+	case err != nil:
+		return nil, err
+	case resp == nil:
+		return nil, fmt.Errorf("the transport %T gave neither an answer nor an error", way)
+	case resp.Body == nil:
+		resp.Body = http.NoBody
+	}
+	return resp, nil
 }
 
 // redirects tells whether an answer sends this request elsewhere. A 303 answers a write, and says
@@ -288,7 +313,7 @@ func (a *attempt) request(header http.Header) (*http.Request, error) {
 	case a.r.Open != nil:
 		body, err := a.r.Open()
 		if err != nil {
-			return nil, fmt.Errorf("%s %s: opening the body: %w", a.r.Method, a.secrets().mask(a.path), err)
+			return nil, fmt.Errorf("%s %s: opening the body: %w", a.r.Method, a.secrets().mask(a.path()), err)
 		}
 		// No GetBody: net/http would open one for a redirect that it then does not follow.
 		req.Body = body
@@ -316,7 +341,7 @@ func (a *attempt) refused(resp *http.Response) error {
 	}
 	s := a.secrets()
 	e := decode(resp.StatusCode, resp.Header, body, s, time.Now())
-	e.Method, e.Path = a.r.Method, s.mask(a.path)
+	e.Method, e.Path = a.r.Method, s.mask(a.path())
 	return e
 }
 
@@ -350,7 +375,7 @@ func (a *attempt) readAll(resp *http.Response) ([]byte, error) {
 func (a *attempt) tooLarge(resp *http.Response) error {
 	return &Error{
 		Method:  a.r.Method,
-		Path:    a.secrets().mask(a.path),
+		Path:    a.secrets().mask(a.path()),
 		Status:  resp.StatusCode,
 		Message: fmt.Sprintf("the answer is longer than %d bytes; ask for fewer rows at once, or read it as a stream", a.maxBody),
 		answer:  hide(&answer{header: resp.Header}),
@@ -369,7 +394,7 @@ func (a *attempt) fault(err error) error {
 	s := a.secrets()
 	return &Error{
 		Method: a.r.Method,
-		Path:   s.mask(a.path),
+		Path:   s.mask(a.path()),
 		cause:  hide(&cause{err: s.clean(err), transient: isPassing(err)}),
 	}
 }
@@ -384,7 +409,7 @@ func (t *call) ended(ctx context.Context, last error) error {
 	if last != nil {
 		err = &afterError{err: err, last: last.Error()}
 	}
-	return &Error{Method: t.r.Method, Path: s.mask(t.path), cause: hide(&cause{err: err})}
+	return &Error{Method: t.r.Method, Path: s.mask(t.path()), cause: hide(&cause{err: err})}
 }
 
 // afterError is the end of a context, with the failure that was waited on.
@@ -454,7 +479,7 @@ func (t *call) tell(ctx context.Context, e Event) {
 	if t.observe == nil && (t.logger == nil || !t.logger.Enabled(ctx, slog.LevelDebug)) {
 		return
 	}
-	e.Method, e.Path = t.r.Method, t.secrets().mask(t.path)
+	e.Method, e.Path = t.r.Method, t.secrets().mask(t.path())
 	if t.observe != nil {
 		t.observe(e)
 	}

@@ -20,18 +20,18 @@ type guest struct{ c hidden[core] }
 
 func (t guest) RoundTrip(req *http.Request) (*http.Response, error) {
 	c := t.c.get()
-	call := &call{core: c, r: &Request{Method: req.Method, Header: req.Header}, url: req.URL, path: req.URL.EscapedPath()}
+	call := &call{core: c, r: &Request{Method: req.Method, Header: req.Header}, first: req.URL, url: req.URL}
 	refuse := func(err error) (*http.Response, error) {
 		if req.Body != nil {
 			_ = req.Body.Close() // as the interface wants it
 		}
 		return nil, err
 	}
-	base := strings.TrimSuffix(c.base.EscapedPath(), "/")
+	path, base := call.path(), strings.TrimSuffix(c.base.EscapedPath(), "/")
 	switch {
 	case !sameHost(c.base, req.URL):
 		return refuse(fmt.Errorf("%w: a request to another host, %s://%s", ErrRedirect, req.URL.Scheme, req.URL.Host))
-	case call.path != base && !strings.HasPrefix(call.path, base+"/") || checkPath(call.path) != nil:
+	case path != base && !strings.HasPrefix(path, base+"/") || checkPath(path) != nil:
 		return refuse(errors.New("rest: the request leaves the service: its path is not below the service's address"))
 	}
 	// Their bearer is that of the moment in which their client was made; ours is that of now.
@@ -51,7 +51,7 @@ func (t guest) RoundTrip(req *http.Request) (*http.Response, error) {
 		sent.Header.Del("Authorization")
 	}
 	call.auth = header.Get("Authorization")
-	resp, err := c.client.Do(sent)
+	resp, err := c.exchange(sent)
 	if err != nil {
 		if ended := req.Context().Err(); ended != nil {
 			return nil, ended

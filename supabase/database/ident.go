@@ -32,6 +32,8 @@ func quote(s string) string {
 // saved by escaping it.
 func checkName(what, name string) error {
 	switch {
+	case simple(name):
+		return nil
 	case name == "":
 		return invalid("the name of the %s is empty", what)
 	case name == "." || name == "..", strings.ContainsAny(name, `/\`):
@@ -197,6 +199,9 @@ func parseOrder(s string) error {
 // parseSelect checks that quotes and parentheses of a list of columns are paired, and takes out the
 // space around its punctuation.
 func parseSelect(s string) (string, error) {
+	if s == "*" || simple(s) {
+		return s, nil
+	}
 	if !utf8.ValidString(s) {
 		return "", invalid("Select: %q is not UTF-8", s)
 	}

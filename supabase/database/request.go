@@ -27,10 +27,11 @@ func (q Query[R]) Request() (Request, error) {
 	if c.err != nil {
 		return Request{}, c.err
 	}
-	req := c.req
-	req.Header = req.Header.Clone()
-	req.Body = bytes.Clone(req.Body)
-	return req, nil
+	header := c.req.Header.Clone()
+	if header == nil {
+		header = http.Header{}
+	}
+	return Request{c.req.Method, c.req.Path, c.req.Query, header, bytes.Clone(c.req.Body)}, nil
 }
 
 // Key gives the whole request in one string, or what makes the query invalid. Two queries have the
@@ -41,12 +42,13 @@ func (q Query[R]) Key() (string, error) {
 	if c.err != nil || c.read {
 		return c.key, c.err
 	}
-	return c.makeKey(), nil
+	key, _ := c.appendKey(nil, []byte(c.req.Query))
+	return string(append(key, c.req.Body...)), nil
 }
 
 // compiled is a query made ready.
 type compiled struct {
-	req    Request
+	req    rest.Request // as it is sent
 	key    string
 	read   bool
 	maybe  bool
@@ -121,17 +123,13 @@ func (d *draft) set(key, text, join string) {
 }
 
 func (c *compiled) build(last *step) error {
-	n := 0
+	var room [16]*step // for more than most queries have
+	steps := room[:0]
 	for s := last; s != nil; s = s.prev {
-		n++
+		steps = append(steps, s)
 	}
-	steps := make([]*step, n)
-	for s := last; s != nil; s = s.prev {
-		n--
-		steps[n] = s
-	}
-	d := draft{params: make([]param, 0, len(steps)+1)}
-	for _, s := range steps {
+	d := draft{params: make([]param, 0, len(steps))}
+	for _, s := range slices.Backward(steps) {
 		if err := d.take(s); err != nil {
 			return err
 		}
@@ -220,31 +218,8 @@ func (d *draft) call() bool { return d.target.kind == setRPC && d.method == "" }
 // was asked.
 func (d *draft) check() error {
 	verb, name := d.verb(), d.target.key
-	adds := verb == insert || verb == upsert
-	for _, rule := range []struct {
-		broken bool
-		text   string
-	}{
-		{verb != "" && d.target.kind == setRPC, "a function is called, it takes no " + verb},
-		{verb != "" && d.method != "", verb + " is no read: it takes no Get or Head"},
-		{adds && d.filters, verb + " takes no filter: it adds all of its rows"},
-		{verb != "" && d.paged, verb + " takes no Limit, Offset or Range, which servers from 13 on ignore: use filters, and MaxAffected"},
-		{d.all && verb != update && verb != remove, "AllRows is for Update and Delete"},
-		{d.bodyColumns != "" && !adds && verb != update, "Columns is for Insert, Upsert and Update"},
-		{d.conflict != "" && verb != upsert, "OnConflict is for Upsert"},
-		{d.ignore && verb != upsert, "IgnoreDuplicates is for Upsert"},
-		{d.missing && !adds, "MissingDefault is for Insert and Upsert"},
-		{d.maxAffected > 0 && verb != update && verb != remove && !d.call(), "MaxAffected is for Update, Delete and RPC"},
-		{d.rollback && verb == "" && !d.call(), "Rollback is for writes"},
-		{d.single && d.maybe, "both Single and MaybeSingle"},
-		{(d.single || d.maybe || d.strip) && d.format != "", "CSV and GeoJSON take no Single, MaybeSingle or StripNulls"},
-		{d.maybe && d.plan != nil, "a plan is no row: Explain takes no MaybeSingle"},
-		{d.method == "HEAD" && (d.single || d.maybe || d.strip || d.format != "" || d.plan != nil), "Head returns no rows that could have a form"},
-		{verb != "" && !d.selected && (d.single || d.maybe || d.strip || d.format != ""), verb + " returns no rows without Select"},
-	} {
-		if rule.broken {
-			return invalid("%s: %s", name, rule.text)
-		}
+	if text := d.contradiction(verb); text != "" {
+		return invalid("%s: %s", name, text)
 	}
 	if (verb == update || verb == remove) && !d.filtered && !d.all {
 		return &queryError{
@@ -253,6 +228,46 @@ func (d *draft) check() error {
 		}
 	}
 	return nil
+}
+
+// contradiction tells what makes no sense together; "" if all does.
+func (d *draft) contradiction(verb string) string {
+	adds := verb == insert || verb == upsert
+	switch {
+	case verb != "" && d.target.kind == setRPC:
+		return "a function is called, it takes no " + verb
+	case verb != "" && d.method != "":
+		return verb + " is no read: it takes no Get or Head"
+	case adds && d.filters:
+		return verb + " takes no filter: it adds all of its rows"
+	case verb != "" && d.paged:
+		return verb + " takes no Limit, Offset or Range, which servers from 13 on ignore: use filters, and MaxAffected"
+	case d.all && verb != update && verb != remove:
+		return "AllRows is for Update and Delete"
+	case d.bodyColumns != "" && !adds && verb != update:
+		return "Columns is for Insert, Upsert and Update"
+	case d.conflict != "" && verb != upsert:
+		return "OnConflict is for Upsert"
+	case d.ignore && verb != upsert:
+		return "IgnoreDuplicates is for Upsert"
+	case d.missing && !adds:
+		return "MissingDefault is for Insert and Upsert"
+	case d.maxAffected > 0 && verb != update && verb != remove && !d.call():
+		return "MaxAffected is for Update, Delete and RPC"
+	case d.rollback && verb == "" && !d.call():
+		return "Rollback is for writes"
+	case d.single && d.maybe:
+		return "both Single and MaybeSingle"
+	case (d.single || d.maybe || d.strip) && d.format != "":
+		return "CSV and GeoJSON take no Single, MaybeSingle or StripNulls"
+	case d.maybe && d.plan != nil:
+		return "a plan is no row: Explain takes no MaybeSingle"
+	case d.method == "HEAD" && (d.single || d.maybe || d.strip || d.format != "" || d.plan != nil):
+		return "Head returns no rows that could have a form"
+	case verb != "" && !d.selected && (d.single || d.maybe || d.strip || d.format != ""):
+		return verb + " returns no rows without Select"
+	}
+	return ""
 }
 
 // finish makes the request.
@@ -272,14 +287,15 @@ func (c *compiled) finish(d *draft) error {
 	case d.call():
 		c.req.Body = d.target.body
 	}
-	query := make([]byte, 0, 128)
+	var room [256]byte
+	query := room[:0]
 	if d.target.kind == setRPC && !d.call() {
 		var err error
 		if query, err = d.appendArguments(query); err != nil {
 			return err
 		}
 	}
-	for _, p := range []param{{"select", d.columns}, {"columns", d.bodyColumns}, {"on_conflict", d.conflict}} {
+	for _, p := range [...]param{{"select", d.columns}, {"columns", d.bodyColumns}, {"on_conflict", d.conflict}} {
 		if p.text != "" {
 			query = appendParam(query, p)
 		}
@@ -287,7 +303,6 @@ func (c *compiled) finish(d *draft) error {
 	for _, p := range d.params {
 		query = appendParam(query, p)
 	}
-	c.req.Query = string(query)
 	d.headers(c)
 
 	c.maybe, c.single, c.paged, c.sorted = d.maybe, d.single, d.paged, d.sorted
@@ -300,8 +315,10 @@ func (c *compiled) finish(d *draft) error {
 	case d.write != nil && !d.selected && d.plan == nil:
 		c.empty = d.verb() + " returns no rows: add Select, or use Execute"
 	}
-	if c.read { // a write's would be a second copy of its rows, which nobody asks for
-		c.key = c.makeKey()
+	if c.read { // a write's key would be a second copy of its rows, which nobody asks for
+		c.keep(query)
+	} else {
+		c.req.Query = string(query)
 	}
 	return nil
 }
@@ -325,24 +342,25 @@ func (d *draft) httpMethod() string {
 }
 
 func (d *draft) headers(c *compiled) {
-	h := http.Header{}
-	if c.req.Body != nil {
-		h["Content-Type"] = []string{"application/json"}
-	}
-	if d.schema != "" {
-		name := "Content-Profile"
-		if c.read {
-			name = "Accept-Profile"
+	set := func(name, value string) {
+		if value == "" {
+			return
 		}
-		h[name] = []string{d.schema}
+		if c.req.Header == nil {
+			c.req.Header = http.Header{}
+		}
+		c.req.Header[name] = []string{value}
 	}
-	if accept := d.accept(); accept != "" {
-		h["Accept"] = []string{accept}
+	if c.req.Body != nil {
+		set("Content-Type", "application/json")
 	}
-	if prefer := d.prefer(); prefer != "" {
-		h["Prefer"] = []string{prefer}
+	if c.read {
+		set("Accept-Profile", d.schema)
+	} else {
+		set("Content-Profile", d.schema)
 	}
-	c.req.Header = h
+	set("Accept", d.accept())
+	set("Prefer", d.prefer())
 }
 
 // accept gives the media type; "" for plain JSON.
@@ -484,25 +502,34 @@ func appendEscaped(dst []byte, s string) []byte {
 	return dst
 }
 
-func (c *compiled) makeKey() string {
-	if c.maybe { // what is sent does not tell it
-		return "1" + c.req.key() // as a length, it is that of no method
-	}
-	return c.req.key()
+// keep makes the key of a read, and the query a part of it: one text holds both.
+func (c *compiled) keep(query []byte) {
+	var room [512]byte
+	key, at := c.appendKey(room[:0], query)
+	c.key = string(key)
+	c.req.Query = c.key[at : at+len(query)]
 }
 
-// key writes the request so that it could be read back: each part behind its length.
-func (r *Request) key() string {
-	b := make([]byte, 0, 64+len(r.Path)+len(r.Query)+len(r.Body))
-	part := func(s string) {
-		b = binary.AppendUvarint(b, uint64(len(s)))
-		b = append(b, s...)
+// appendKey writes the request so that it could be read back, each part behind its length, and tells
+// where the query begins. What comes after it is the body.
+func (c *compiled) appendKey(b, query []byte) (key []byte, at int) {
+	if c.maybe { // what is sent does not tell it
+		b = append(b, '1') // as a length, it is that of no method
 	}
-	part(r.Method)
-	part(r.Path)
-	part(r.Query)
-	for _, name := range []string{"Accept", "Accept-Profile", "Content-Profile", "Content-Type", "Prefer"} {
-		part(r.Header.Get(name))
+	b = appendPart(b, c.req.Method)
+	b = appendPart(b, c.req.Path)
+	b = appendPart(b, query)
+	at = len(b) - len(query)
+	for _, name := range [...]string{"Accept", "Accept-Profile", "Content-Profile", "Content-Type", "Prefer"} {
+		var value string
+		if values := c.req.Header[name]; len(values) > 0 {
+			value = values[0]
+		}
+		b = appendPart(b, value)
 	}
-	return string(append(b, r.Body...))
+	return b, at
+}
+
+func appendPart[S string | []byte](b []byte, s S) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }

@@ -8,27 +8,31 @@ import (
 	"net/http"
 	"reflect"
 	"strconv"
-
-	"github.com/streamconn/streamconn/internal/rest"
 )
 
 // Execute runs the query and gives the raw answer: for writes, and for who wants the bytes. An
 // answer that is not a 2xx is an [*Error].
 func Execute(ctx context.Context, q Query[*Client]) (*Result, error) {
-	c := q.compile()
-	if c.err != nil {
-		return nil, c.err
-	}
-	if q.runner == nil || q.runner.rest == nil {
-		return nil, invalid("a query without a Client: use On")
-	}
-	resp, err := q.runner.rest.Do(ctx, &rest.Request{
-		Method: c.req.Method, Path: c.req.Path, Query: c.req.Query, Header: c.req.Header, Body: c.req.Body,
-	})
+	r, err := fetch(ctx, q)
 	if err != nil {
 		return nil, err
 	}
-	r := &Result{Status: resp.Status, Header: resp.Header, Body: resp.Body}
+	return &r, nil
+}
+
+func fetch(ctx context.Context, q Query[*Client]) (Result, error) {
+	c := q.compile()
+	if c.err != nil {
+		return Result{}, c.err
+	}
+	if q.runner == nil || q.runner.rest == nil {
+		return Result{}, invalid("a query without a Client: use On")
+	}
+	resp, err := q.runner.rest.Do(ctx, &c.req)
+	if err != nil {
+		return Result{}, err
+	}
+	r := Result{Status: resp.Status, Header: resp.Header, Body: resp.Body}
 	r.Offset, r.Total = contentRange(resp.Header)
 	return r, nil
 }
@@ -66,7 +70,7 @@ func list[T any](ctx context.Context, q Query[*Client], by string) (Page[T], err
 	case !c.rows && !c.single:
 		return Page[T]{}, invalid("%s: %s decodes rows, not a document: use One or Execute", c.req.Path, by)
 	}
-	r, err := Execute(ctx, q)
+	r, err := fetch(ctx, q)
 	if err != nil {
 		return Page[T]{}, err
 	}
@@ -110,7 +114,7 @@ func One[T any](ctx context.Context, q Query[*Client]) (T, error) {
 	if c.text && into.Kind() != reflect.String && into.Type() != reflect.TypeFor[[]byte]() {
 		return row, invalid("%s: the answer is text: use One[string]", c.req.Path)
 	}
-	r, err := Execute(ctx, q)
+	r, err := fetch(ctx, q)
 	switch {
 	case err != nil:
 		return row, err
@@ -151,7 +155,7 @@ func Count(ctx context.Context, q Query[*Client]) (int64, error) {
 	if c.err == nil && !c.total {
 		q = q.Count(Exact)
 	}
-	r, err := Execute(ctx, q.Head())
+	r, err := fetch(ctx, q.Head())
 	if err != nil {
 		return 0, err
 	}
