@@ -28,12 +28,13 @@ type upload struct {
 
 	busy chan struct{} // holds a token while a request works on the upload
 
-	mu     sync.Mutex
-	cut    func() // cuts off the request that reads a part, nil if none does
-	sink   *sink
-	gone   bool // given up, or all has arrived
-	stored bool // all has arrived, and result says what became of it
-	result error
+	mu      sync.Mutex
+	cut     func() // cuts off the request that reads a part, nil if none does
+	waiting int    // how many wait for the one that works on the upload
+	sink    *sink
+	gone    bool // given up, or all has arrived
+	stored  bool // all has arrived, and result says what became of it
+	result  error
 }
 
 // patience is how long a request waits for the one before it, which it has cut off.
@@ -43,10 +44,16 @@ const patience = 10 * time.Second
 // has given it up, or it would not ask again.
 func (up *upload) acquire(ctx context.Context) error {
 	up.mu.Lock()
+	up.waiting++
 	if up.cut != nil {
 		up.cut()
 	}
 	up.mu.Unlock()
+	defer func() {
+		up.mu.Lock()
+		up.waiting--
+		up.mu.Unlock()
+	}()
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	select {
@@ -405,6 +412,9 @@ func (up *upload) read(w http.ResponseWriter, r *http.Request, most int64) (at i
 	up.cut = func() {
 		was = true
 		_ = connection.SetReadDeadline(time.Unix(1, 0)) // what cannot be cut ends by itself
+	}
+	if up.waiting > 0 { // they came before there was anything to cut off
+		up.cut()
 	}
 	up.mu.Unlock()
 	defer func() {
