@@ -30,6 +30,7 @@ func (t *trunk) configured() (sources, error) {
 		return sources{}, err
 	}
 	s := sources{problem: store.Refresh()}
+	store = store.Snapshot() // a user name and a password of one version, wherever each is
 	s.version = store.Version()
 	s.given, s.environ = t.cfg.given, t.cfg.environ
 	s.header = "[connections." + t.name + "]"

@@ -40,7 +40,23 @@
 // the last good values of that file stay. [Store.OnChange] tells when the merged
 // values differ, [Store.Version] whether they do.
 //
-// Values come out as copies: changing one changes nobody else's.
+// Readers see one whole version of a file, or go on with the one before:
+//
+//   - A file renamed over it, and a swapped link, are taken as they are.
+//   - A file written in place, as by an editor or by >, is first empty and then
+//     incomplete. It is taken when nothing has happened to it for a twentieth of
+//     a second. Who pauses for longer in the middle of it should rename.
+//   - A file that was emptied in place and stays so, as while a slow command
+//     writes to it through >, is an error, and its last good values stay. To say
+//     that there are no secrets any more, leave a comment or an empty line in
+//     it, rename an empty file over it, or remove it.
+//   - A file that is gone is given the same moment to come back.
+//   - A file that is empty when the program starts has no values; what looks for
+//     one names the file as empty, and finds it when it is there.
+//
+// Values come out as copies: changing one changes nobody else's. Calls one after
+// the other may see different versions; [Store.Section], [Store.Decode] and
+// [Store.Snapshot] give what belongs together.
 //
 // # Secrets stay secret
 //

@@ -260,7 +260,7 @@ a = 1
 	}
 
 	// The original leaves numbers behind when they go from the file.
-	write(t, path, "")
+	write(t, path, "\n")
 	if err := store.Refresh(); err != nil {
 		t.Fatal(err)
 	}

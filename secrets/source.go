@@ -36,6 +36,7 @@ type source struct {
 	via      string // what named the path, if that was not the program
 
 	layer  *layer  // last good values; nil: there are none
+	good   listing // what the layer was read from
 	seen   listing // what was there when the source was last read; nil: unknown
 	readAt time.Time
 	err    error // why the source's present state could not be read
@@ -44,8 +45,8 @@ type source struct {
 // refresh reads the source if it changed since it was last read. On an error
 // the layer stays as it was.
 func (src *source) refresh() error {
+	found, err := src.atRest()
 	now := time.Now()
-	found, err := list(src.path)
 	if err != nil {
 		src.seen, src.err = nil, src.explain(err)
 		return src.err
@@ -61,7 +62,7 @@ func (src *source) refresh() error {
 	case read == nil && src.required:
 		src.err = src.explain(fs.ErrNotExist)
 	default:
-		src.layer, src.err = read, nil
+		src.layer, src.good, src.err = read, src.seen, nil
 	}
 	return src.err
 }
@@ -70,7 +71,7 @@ func (src *source) refresh() error {
 // lest a user name from before a rotation meets a password from after it.
 func (src *source) read(found listing, now time.Time) (*layer, error) {
 	for range consistentReads {
-		read, err := found.read()
+		read, err := src.readOnce(found)
 
 		next := time.Now()
 		after, listErr := list(src.path)
@@ -85,7 +86,14 @@ func (src *source) read(found listing, now time.Time) (*layer, error) {
 		found, now = after, next
 	}
 	src.seen = nil
-	return nil, errors.New("this changes all the time while it is read: replace files by renaming, and try again")
+	return nil, errRestless
+}
+
+func (src *source) readOnce(found listing) (*layer, error) {
+	if path := found.emptied(src.good); path != "" {
+		return nil, &fs.PathError{Op: "read", Path: path, Err: errEmptied}
+	}
+	return found.read()
 }
 
 // explain adds the source to an error. The path goes off an error of the file
@@ -152,7 +160,7 @@ func list(path string) (listing, error) {
 			}
 			// Folders below a secret are not read, among them the ones where
 			// Kubernetes keeps the files that the secret's links point to.
-			if file.info != nil && !file.info.IsDir() {
+			if file.isFile() {
 				found = append(found, file)
 			}
 		}
@@ -207,7 +215,7 @@ func sameFile(a, b fs.FileInfo) bool {
 // read, see settling.
 func (l listing) settledBefore(readAt time.Time) bool {
 	for _, m := range l {
-		if m.info != nil && !m.info.IsDir() && m.info.ModTime().After(readAt.Add(-settling)) {
+		if m.isFile() && m.info.ModTime().After(readAt.Add(-settling)) {
 			return false
 		}
 	}

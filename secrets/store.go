@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -16,8 +17,13 @@ const valuesInCode = "values given in code"
 // concurrent use; readers take no lock. Whatever prints a Store prints how many
 // sources it has, never what they hold. Use it by pointer; the zero Store is
 // empty.
+//
+// One call sees one version of the values, and the next may see another. Values
+// that belong together come from one [Store.Section] or [Store.Decode], or from
+// a [Store.Snapshot].
 type Store struct {
 	state     atomic.Pointer[snapshot] // nil: empty
+	places    []string                 // what Sources returns
 	refresher refresher
 	listeners listeners
 	logger    *slog.Logger // nil: slog.Default
@@ -29,6 +35,9 @@ type refresher struct {
 	mu      sync.Mutex
 	sources []*source // never changed after Load, but for what they have read
 	values  *layer    // nil without values given in code
+
+	begun atomic.Uint64 // how often the sources have been read, the present time included
+	err   error         // of the last time
 }
 
 // A snapshot is one state of the merged values. Nothing in it changes once it
@@ -37,7 +46,7 @@ type snapshot struct {
 	version uint64
 	merged  map[string]any
 	layers  []*layer // lowest precedence first; what was found
-	looked  []string // every place, those without a file marked
+	looked  []string // every place, marked if there is no file, or nothing in it
 }
 
 // A layer is what one source gave.
@@ -81,6 +90,7 @@ func Load(opts ...Option) (*Store, error) {
 		logger:    c.logger,
 		onError:   c.onError,
 	}
+	s.places = s.refresher.places()
 	if _, err := s.refresh(); err != nil {
 		return nil, err
 	}
@@ -97,6 +107,7 @@ func Of(values map[string]any) *Store {
 		panic("secrets: Of: " + err.Error())
 	}
 	s := &Store{refresher: refresher{values: own}}
+	s.places = s.refresher.places()
 	_, _ = s.refresh() // there is no file that could fail
 	return s
 }
@@ -119,8 +130,9 @@ func layerOf(given ...map[string]any) (*layer, error) {
 // Sources lists the places where the Store looks, lowest precedence first:
 // absolute paths, whether or not there is something, and finally "values given
 // in code" if there are any.
-func (s *Store) Sources() []string {
-	r := &s.refresher
+func (s *Store) Sources() []string { return slices.Clone(s.places) }
+
+func (r *refresher) places() []string {
 	var places []string
 	for _, src := range r.sources {
 		places = append(places, src.path)
@@ -135,10 +147,23 @@ func (s *Store) Sources() []string {
 // with nothing else. It is 1 after [Load] and [Of].
 func (s *Store) Version() uint64 { return s.current().version }
 
+// Snapshot returns a Store that stays as this one is now: it has no files to read
+// again and never changes. It costs nothing, as nothing is copied.
+func (s *Store) Snapshot() *Store {
+	still := &Store{places: s.places, logger: s.logger}
+	still.state.Store(s.current())
+	return still
+}
+
 // Refresh brings the Store up to date with its files: it re-reads those that
 // changed, appeared, disappeared, or are reached through another symbolic link
 // than before. It costs a few system calls when nothing did, so it may be
 // called before each use.
+//
+// A file that was written less than a twentieth of a second ago may not be
+// complete, and one that has just gone may be on its way back: Refresh waits
+// until nothing has happened to the source for that long. One that does not come
+// to rest within a second is an error. Callers at the same time share the wait.
 //
 // If the merged values differ afterwards, the functions given to
 // [Store.OnChange] are called before Refresh returns, or, if another goroutine
@@ -155,28 +180,26 @@ func (s *Store) Refresh() error {
 // reload is Refresh that also tells whether the merged values differ.
 func (s *Store) reload() (changed bool, err error) {
 	changed, err = s.refresh()
-	if changed {
-		s.listeners.changed()
-	}
 	s.listeners.deliver()
 	return changed, err
 }
 
+// refresh reads the sources, or leaves that to another goroutine which does so
+// later than now. It makes the listeners due if the merged values differ.
 func (s *Store) refresh() (changed bool, err error) {
 	r := &s.refresher
+	before := r.begun.Load()
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.begun.Load() != before {
+		return false, r.err
+	}
+	r.begun.Add(1)
 
 	last := s.state.Load()
-	read := last == nil
-	var errs []error
-	for _, src := range r.sources {
-		before := src.layer
-		errs = append(errs, src.refresh())
-		read = read || src.layer != before
-	}
-	err = errors.Join(errs...)
-	if !read || last == nil && err != nil { // the latter: there are no last good values yet
+	read, err := r.read()
+	r.err = err
+	if last != nil && !read || last == nil && err != nil { // the latter: there are no last good values yet
 		return false, err
 	}
 
@@ -190,18 +213,37 @@ func (s *Store) refresh() (changed bool, err error) {
 		next.version = last.version + 1
 	}
 	s.state.Store(next)
-	return last != nil && next.version != last.version, err
+	changed = last != nil && next.version != last.version
+	if changed {
+		s.listeners.changed()
+	}
+	return changed, err
+}
+
+// read reads the sources that changed, and says whether one has other values now.
+func (r *refresher) read() (changed bool, err error) {
+	var errs []error
+	for _, src := range r.sources {
+		before := src.layer
+		errs = append(errs, src.refresh())
+		changed = changed || src.layer != before
+	}
+	return changed, errors.Join(errs...)
 }
 
 // snapshot merges what the sources have. The caller holds the lock.
 func (r *refresher) snapshot() *snapshot {
 	next := &snapshot{}
 	for _, src := range r.sources {
-		if src.layer == nil {
+		switch {
+		case src.layer == nil:
 			next.looked = append(next.looked, src.path+" (not there)")
 			continue
+		case len(src.layer.values()) == 0:
+			next.looked = append(next.looked, src.path+" (empty)")
+		default:
+			next.looked = append(next.looked, src.path)
 		}
-		next.looked = append(next.looked, src.path)
 		next.layers = append(next.layers, src.layer)
 	}
 	if r.values != nil {
@@ -226,7 +268,7 @@ func (s *Store) summary() string {
 	if s == nil {
 		return "secrets.Store(nil)"
 	}
-	n := len(s.Sources())
+	n := len(s.places)
 	if n == 1 {
 		return "secrets.Store(1 source)"
 	}

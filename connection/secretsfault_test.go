@@ -1,0 +1,117 @@
+package connection_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/streamconn/streamconn/connection"
+)
+
+// login is a client whose parameters are of one version of the secrets, or a mixture.
+type login struct{ user, password, token string }
+
+func (l *login) whole() bool { return l.user == l.password && l.user == l.token }
+
+func (*login) Close() error { return nil }
+
+func connectLogin(between func()) connection.Factory[*login] {
+	return func(_ context.Context, p *connection.Params) (*login, error) {
+		l := new(login)
+		var err error
+		if l.user, err = p.String("user"); err != nil {
+			return nil, err
+		}
+		between()
+		if l.password, err = p.String("password"); err != nil {
+			return nil, err
+		}
+		l.token, err = p.String("token", "SOURCE_TOKEN") // at the top level
+		return l, err
+	}
+}
+
+func loginSecrets(n int) string {
+	return fmt.Sprintf("SOURCE_TOKEN = '%d'\n[connections.login]\nuser = '%d'\npassword = '%d'\n", n, n, n)
+}
+
+// A rotation in the middle of a connect does not mix two versions, and is not missed.
+func TestRotationInTheMiddleOfAConnect(t *testing.T) {
+	t.Parallel()
+	f := newFile(t, loginSecrets(1))
+	store := f.load()
+	rotate := sync.OnceFunc(func() {
+		f.write(loginSecrets(2))
+		refresh(t, store)
+	})
+	c := open(t, &connection.Registry{Secrets: store, Environ: environ(), Logger: quiet}, "login", connectLogin(rotate))
+	if l := raw(t, c); !l.whole() {
+		t.Errorf("a mixture: %+v", l)
+	}
+	if l := raw(t, c); !l.whole() || l.user != "2" {
+		t.Errorf("after the rotation: %+v", l)
+	}
+}
+
+// Rewriting the secrets, in whatever way, fails no call and mixes no two versions.
+func TestFaultsOfTheSecretsUnderAConnection(t *testing.T) {
+	versions := 60
+	if os.Getenv("STREAMCONN_FAULTS") == "long" {
+		versions = 2000
+	}
+	const callers = 64
+	f := newFile(t, loginSecrets(0))
+	c := open(t, &connection.Registry{Secrets: f.load(), Environ: environ(), Logger: quiet}, "login", connectLogin(func() {}))
+	raw(t, c)
+
+	var calls, rewritten atomic.Int64
+	var group sync.WaitGroup
+	for range callers {
+		group.Go(func() {
+			for rewritten.Load() < int64(versions) && !t.Failed() {
+				l, err := c.Raw(t.Context())
+				if err != nil || !l.whole() {
+					t.Errorf("%+v, %v", l, err)
+				}
+				if calls.Add(1)%callers == 0 {
+					if err := c.Reset(); err != nil {
+						t.Error(err)
+					}
+				}
+			}
+		})
+	}
+	for n := 1; n <= versions; n++ {
+		var err error
+		switch n % 4 {
+		case 0:
+			f.write(loginSecrets(n))
+		case 1:
+			err = os.WriteFile(f.path, []byte(loginSecrets(n)), 0o600)
+		case 2:
+			f.write(loginSecrets(n) + "password = 'again'") // malformed
+		case 3:
+			err = os.Remove(f.path)
+		}
+		if err != nil {
+			t.Error(err)
+		}
+		if err := c.Reset(); err != nil {
+			t.Error(err)
+		}
+		raw(t, c)
+		rewritten.Add(1)
+	}
+	group.Wait()
+	f.write(loginSecrets(versions))
+	if err := c.Reset(); err != nil {
+		t.Fatal(err)
+	}
+	if l := raw(t, c); l.user != fmt.Sprint(versions) || !l.whole() {
+		t.Errorf("ends with %+v", l)
+	}
+	t.Logf("%d calls, %d connects while the file was rewritten %d times", calls.Load(), connection.Stats(c).Connects, versions)
+}

@@ -1,0 +1,286 @@
+package secrets_test
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/streamconn/streamconn/secrets"
+)
+
+// These tests run in bubbles, whose clock files do not know: what writes one tells it the time.
+
+// touch has the file written at this moment.
+func touch(t *testing.T, path string) {
+	t.Helper()
+	if err := os.Chtimes(path, time.Now(), time.Now()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// rewrite empties the file, and then writes a piece after each pause.
+func rewrite(t *testing.T, path string, pause time.Duration, pieces ...string) {
+	t.Helper()
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_TRUNC|os.O_CREATE, 0o600)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer f.Close()
+	touch(t, path)
+	for _, piece := range pieces {
+		time.Sleep(pause)
+		if _, err := f.WriteString(piece); err != nil {
+			t.Error(err)
+		}
+		touch(t, path)
+	}
+}
+
+const pause = 30 * time.Millisecond // less than what Refresh waits for
+
+func TestRefreshWaitsForWhoeverIsWriting(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(t *testing.T, path string){
+		"emptied, then written": func(t *testing.T, path string) { rewrite(t, path, pause, "a = 'new'\nb = 'new'") },
+		"in pieces that are TOML each": func(t *testing.T, path string) {
+			rewrite(t, path, pause, "# for the pets\n", "a = 'ne", "w'\n", "b = 'new'", "\n", "\n")
+		},
+		"taken away, then written": func(t *testing.T, path string) {
+			if err := os.Rename(path, path+"~"); err != nil {
+				t.Error(err)
+			}
+			time.Sleep(pause)
+			rewrite(t, path, pause, "a = 'new'\nb = 'new'")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			synctest.Test(t, func(t *testing.T) {
+				path := write(t, filepath.Join(dir, "s.toml"), "a = 'old'\nb = 'old'")
+				touch(t, path)
+				store := load(t, secrets.WithOptionalPath(path))
+				done := make(chan struct{})
+				go func() {
+					defer close(done)
+					change(t, path)
+				}()
+				synctest.Wait() // it has begun
+				if err := store.Refresh(); err != nil {
+					t.Error(err)
+				}
+				if a, b := get(t, store, "a"), get(t, store, "b"); a != "new" || b != "new" || store.Version() != 2 {
+					t.Errorf("a = %q, b = %q, version %d", a, b, store.Version())
+				}
+				<-done
+			})
+		})
+	}
+}
+
+func TestLoadWaitsForWhoeverIsWriting(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(dir, "s.toml")
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			rewrite(t, path, pause, "a = 'x'\n", "b = 'x'\n")
+		}()
+		synctest.Wait()
+		store := load(t, secrets.WithPath(path))
+		if a, b := get(t, store, "a"), get(t, store, "b"); a != "x" || b != "x" {
+			t.Errorf("a = %q, b = %q", a, b)
+		}
+		<-done
+	})
+}
+
+// What never comes to rest is an error after a second; the last good values stay.
+func TestRefreshGivesUpWaiting(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		path := write(t, filepath.Join(dir, "s.toml"), "a = 'old'")
+		touch(t, path)
+		store := load(t, secrets.WithPath(path))
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			rewrite(t, path, pause, "a = 'new'", strings.Repeat("\n", 50))
+			for n := range 50 {
+				time.Sleep(pause)
+				write(t, path, "a = 'new'"+strings.Repeat("\n", n))
+				touch(t, path)
+			}
+		}()
+		synctest.Wait()
+		began := time.Now()
+		if err := store.Refresh(); err == nil || !strings.Contains(err.Error(), path+": this changes all the time: replace files by renaming") {
+			t.Errorf("Refresh = %v", err)
+		}
+		if took := time.Since(began); took != time.Second { // by the clock of the bubble
+			t.Errorf("it took %v", took)
+		}
+		if got := get(t, store, "a"); got != "old" {
+			t.Errorf("a = %q", got)
+		}
+		<-done
+		if err := store.Refresh(); err != nil || get(t, store, "a") != "new" {
+			t.Errorf("Refresh = %v, a = %q", err, get(t, store, "a"))
+		}
+	})
+}
+
+// What did not just change costs no time, in whatever state it is.
+func TestRefreshDoesNotWaitForNothing(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(t *testing.T, path string){
+		"an edit of long ago": func(t *testing.T, path string) { old(t, write(t, path, "a = 'other'")) },
+		"a file renamed over it": func(t *testing.T, path string) {
+			if err := os.Rename(old(t, write(t, path+".new", "a = 'new'")), path); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"a time to come": func(t *testing.T, path string) {
+			write(t, path, "a = 'other'")
+			if err := os.Chtimes(path, time.Time{}, time.Now().Add(time.Hour)); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			synctest.Test(t, func(t *testing.T) {
+				path := old(t, write(t, filepath.Join(dir, "s.toml"), "a = 'old'"))
+				began := time.Now()
+				store := load(t, secrets.WithPath(path))
+				change(t, path)
+				for range 3 {
+					if err := store.Refresh(); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if get(t, store, "a") == "old" || time.Since(began) != 0 {
+					t.Errorf("a = %q after %v", get(t, store, "a"), time.Since(began))
+				}
+			})
+		})
+	}
+	t.Run("a file that stays away", func(t *testing.T) {
+		t.Parallel()
+		dir := t.TempDir()
+		synctest.Test(t, func(t *testing.T) {
+			path := old(t, write(t, filepath.Join(dir, "s.toml"), "a = 'old'"))
+			store := load(t, secrets.WithPath(path))
+			began := time.Now()
+			if err := os.Remove(path); err != nil {
+				t.Fatal(err)
+			}
+			for range 10 {
+				if err := store.Refresh(); !errors.Is(err, fs.ErrNotExist) {
+					t.Errorf("Refresh = %v", err)
+				}
+			}
+			if took := time.Since(began); took != 50*time.Millisecond { // once, to see whether it comes back
+				t.Errorf("it took %v", took)
+			}
+		})
+	})
+}
+
+// "vault read … > secrets.toml" empties the file first, and writes it when the vault has answered.
+func TestAFileThatIsEmptiedInPlaceKeepsItsValues(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		source string // below the folder
+		file   string
+		key    []string
+		text   string // with a version in it
+	}{
+		"a TOML file":              {"s.toml", "s.toml", []string{"pets", "password"}, "[pets]\npassword = 'tiger%d'"},
+		"a file of a folder":       {"mount", "mount/pets/password", []string{"pets"}, "tiger%d"},
+		"one of two in the secret": {"mount", "mount/pets/password", []string{"pets", "password"}, "tiger%d"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			path := write(t, filepath.Join(dir, tt.file), fmt.Sprintf(tt.text, 1))
+			if len(tt.key) == 2 && tt.source == "mount" {
+				write(t, filepath.Join(filepath.Dir(path), "username"), "scott")
+			}
+			store := load(t, secrets.WithOptionalPath(filepath.Join(dir, tt.source)))
+			if err := os.Truncate(path, 0); err != nil {
+				t.Fatal(err)
+			}
+			for range 2 { // for as long as it lasts
+				if err := store.Refresh(); err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "emptied in place") {
+					t.Errorf("Refresh = %v", err)
+				}
+			}
+			if got := get(t, store, tt.key...); got != "tiger1" || store.Version() != 1 {
+				t.Errorf("%v = %q, version %d", tt.key, got, store.Version())
+			}
+			write(t, path, fmt.Sprintf(tt.text, 2))
+			if err := store.Refresh(); err != nil || get(t, store, tt.key...) != "tiger2" {
+				t.Errorf("Refresh = %v, %v = %q", err, tt.key, get(t, store, tt.key...))
+			}
+		})
+	}
+}
+
+// There are ways to say that there are no secrets any more.
+func TestAFileThatHoldsNothingOnPurpose(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(t *testing.T, path string){
+		"a comment":     func(t *testing.T, path string) { write(t, path, "# none\n") },
+		"an empty line": func(t *testing.T, path string) { write(t, path, "\n") },
+		"removed": func(t *testing.T, path string) {
+			if err := os.Remove(path); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"an empty file renamed over it": func(t *testing.T, path string) {
+			if err := os.Rename(write(t, path+".new", ""), path); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			path := file(t, "a = 'x'")
+			store := load(t, secrets.WithOptionalPath(path))
+			change(t, path)
+			if err := store.Refresh(); err != nil {
+				t.Fatal(err)
+			}
+			if v, ok := store.Lookup("a"); ok || store.Version() != 2 {
+				t.Errorf("a = %v, version %d", v, store.Version())
+			}
+		})
+	}
+}
+
+// A program that starts while its file is empty says so, and goes on when it is written.
+func TestAFileThatIsEmptyAtFirst(t *testing.T) {
+	t.Parallel()
+	path := file(t, "")
+	store := load(t, secrets.WithPath(path))
+	_, err := store.String("a")
+	if missing, ok := errors.AsType[*secrets.MissingError](err); !ok || missing.Error() != "secrets: no a in "+path+" (empty)" {
+		t.Errorf("err = %v", err)
+	}
+	write(t, path, "a = 'x'")
+	if err := store.Refresh(); err != nil || get(t, store, "a") != "x" {
+		t.Errorf("Refresh = %v, a = %q", err, get(t, store, "a"))
+	}
+}
