@@ -11,7 +11,7 @@ import (
 // Of all calls for one key, one runs its load, the leader, on its own goroutine and with its own
 // context; the others wait, and get a copy of the result, or the same error. If the leader's context
 // ends and its load fails, another takes over. A call whose own context ends gets its
-// [context.Cause]. If the load panics, so does the leader, and the others get a [*PanicError].
+// [context.Cause], unless the result is there. If the load panics, so does the leader, and the others get a [*PanicError].
 //
 // load should use the context that it is given, which tells calls that it makes in turn what they
 // must not wait for: see [ErrRecursive]. Its errors come back as they are.

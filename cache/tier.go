@@ -75,10 +75,11 @@ type TierAnswer struct {
 type TierTurn interface {
 	// Store keeps the result that value points to, under the epochs as they were when the turn was
 	// given: what has ended since is not found by anybody. ttl may be [Forever]; expires may be zero.
-	// It does not keep value.
+	// It does not keep value. It waits for no longer than the store is worth, and not beyond ctx.
 	Store(ctx context.Context, value any, ttl time.Duration, expires time.Time)
 
-	// Drop removes what is stored: the source has denied it, or has something that cannot be stored.
+	// Drop removes what is stored: the source has denied it, or has something that cannot be stored. It
+	// waits as Store does, and not beyond ctx.
 	Drop(ctx context.Context)
 
 	// End gives the turn back, whether something was stored or not: somebody may be waiting for it.

@@ -16,7 +16,8 @@ import (
 type Connection[T any] interface {
 	Any
 
-	// Raw gives the live client, and connects if there is none; ctx bounds that alone. Do not
+	// Raw gives the live client, and connects if there is none; ctx bounds that alone, and a client that is
+	// there is given also when ctx has ended. Do not
 	// keep the client: after a Reset or Close it is closed under the hands of those who still
 	// use it. [Do] lends it instead.
 	Raw(ctx context.Context) (T, error)

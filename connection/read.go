@@ -16,6 +16,8 @@ import (
 // several parts. A ttl of 0 bypasses the cache, [cache.Forever] never expires, [cache.Default]
 // is the connection's own. What a caller gets is its own copy, which it may change.
 //
+// A result that is there is given also when ctx has ended.
+//
 // load must only read: it is tried again after faults that pass (see [Retry]), with a client
 // that stays open while it runs. It should use the context that it is given, and its errors come
 // back as they are. They are not cached.

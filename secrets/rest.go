@@ -33,7 +33,7 @@ func (src *source) atRest() (listing, error) {
 		return found, err
 	}
 	for range looks {
-		time.Sleep(quiet)
+		<-time.After(quiet)
 		again, err := list(src.path)
 		if err != nil || again.equal(found) {
 			return again, err

@@ -35,13 +35,16 @@ func rewrite(t *testing.T, path string, pause time.Duration, pieces ...string) {
 	defer f.Close()
 	touch(t, path)
 	for _, piece := range pieces {
-		time.Sleep(pause)
+		elapse(pause)
 		if _, err := f.WriteString(piece); err != nil {
 			t.Error(err)
 		}
 		touch(t, path)
 	}
 }
+
+// elapse lets the time of a bubble go by.
+func elapse(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // nothing sleeps in a bubble
 
 const pause = 30 * time.Millisecond // less than what Refresh waits for
 
@@ -56,7 +59,7 @@ func TestRefreshWaitsForWhoeverIsWriting(t *testing.T) {
 			if err := os.Rename(path, path+"~"); err != nil {
 				t.Error(err)
 			}
-			time.Sleep(pause)
+			elapse(pause)
 			rewrite(t, path, pause, "a = 'new'\nb = 'new'")
 		},
 	} {
@@ -117,7 +120,7 @@ func TestRefreshGivesUpWaiting(t *testing.T) {
 			defer close(done)
 			rewrite(t, path, pause, "a = 'new'", strings.Repeat("\n", 50))
 			for n := range 50 {
-				time.Sleep(pause)
+				elapse(pause)
 				write(t, path, "a = 'new'"+strings.Repeat("\n", n))
 				touch(t, path)
 			}

@@ -116,6 +116,7 @@ func (c *Conn) ClearQuery(query string, args ...any) {
 
 // Driver gives the name under which the driver is registered with database/sql, such as "pgx".
 // It is "" for a *sql.DB that this package did not open and whose driver it does not know.
+// It opens the pool if there is none, and needs ctx for nothing else.
 func (c *Conn) Driver(ctx context.Context) (string, error) {
 	e, err := c.engine(ctx)
 	if err != nil {
@@ -125,6 +126,7 @@ func (c *Conn) Driver(ctx context.Context) (string, error) {
 }
 
 // Dialect gives the database's dialect: "postgresql", "mysql", "sqlite". It is "" if it is not known.
+// It opens the pool if there is none, and needs ctx for nothing else.
 func (c *Conn) Dialect(ctx context.Context) (string, error) {
 	e, err := c.engine(ctx)
 	if err != nil {

@@ -194,7 +194,7 @@ func (c *Conn) CreateSignedURLs(ctx context.Context, bucket string, paths []stri
 }
 
 // GetPublicURL gives the URL of an object in a public bucket. Nothing is sent: whether there is such
-// an object, and the bucket is public, is not looked at.
+// an object, and the bucket is public, is not looked at. It needs ctx only to connect, if there is no client.
 func (c *Conn) GetPublicURL(ctx context.Context, bucket, path string, opts ...*URLOptions) (string, error) {
 	url, err := c.files().GetPublicURL(ctx, bucket, path, opts...)
 	return url, connection.Wrap(c, "public url", err)

@@ -75,6 +75,9 @@ type renewal struct {
 // renew gives the newest session that follows h, by a request if need be. It waits no longer than
 // ctx, and, while h is still good, for a few seconds at most.
 func (r *renewals) renew(ctx context.Context, h *held) (*held, error) {
+	if ctx.Err() != nil { // nobody wants it any more
+		return nil, context.Cause(ctx)
+	}
 	now := time.Now()
 	good := now.Before(h.expires)
 	r.mu.Lock()

@@ -66,6 +66,9 @@ func (s *signIns) get(ctx context.Context, by Credentials, ttl time.Duration) (*
 	if ttl == 0 || ttl < 0 && ttl != cache.Default {
 		return s.signIn(ctx, by)
 	}
+	if ctx.Err() != nil { // nobody wants it any more
+		return nil, context.Cause(ctx)
+	}
 	key := digestOf(by.Email, by.Phone, by.Password)
 	s.mu.Lock()
 	in := s.known[key]

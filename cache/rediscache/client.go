@@ -33,6 +33,9 @@ func (c Client) MarshalText() ([]byte, error) { return []byte("rediscache.Client
 
 // Ping asks Redis whether it is there.
 func (c *Client) Ping(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	x := c.lines.Load()
 	if x == nil {
 		if problem := c.problem.Load(); problem != nil {

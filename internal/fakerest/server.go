@@ -445,7 +445,10 @@ func HS256(secret []byte, now func() time.Time) func(token string) (map[string]a
 }
 
 // Query is for looking at the tables, with the rights of the owner: see [Tx.Query].
-func (s *Server) Query(_ context.Context, sql string, args ...any) (rows []Row, err error) {
+func (s *Server) Query(ctx context.Context, sql string, args ...any) (rows []Row, err error) {
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
 	err = s.Do(func(tx *Tx) error {
 		rows, err = tx.Query(sql, args...)
 		return err

@@ -28,7 +28,8 @@ type OAuth struct {
 	Query url.Values
 }
 
-// OAuthURL is the address to send the user's browser to. It is made here, without a request.
+// OAuthURL is the address to send the user's browser to. It is made here, without a request, and
+// nothing depends on ctx.
 func (c *Client) OAuthURL(ctx context.Context, by OAuth) (string, error) {
 	query, err := by.query()
 	if err != nil {

@@ -41,7 +41,7 @@ func (o *URLOptions) query() string {
 }
 
 // GetPublicURL is the address of an object in a public bucket. It is made here: whether there is
-// such an object, and whether its bucket is public, is not looked at.
+// such an object, and whether its bucket is public, is not looked at, and nothing depends on ctx.
 func (c *Client) GetPublicURL(ctx context.Context, bucket, path string, opts ...*URLOptions) (string, error) {
 	o := last(opts)
 	words, query := "object/public", o.query()
