@@ -132,7 +132,7 @@ func TestRefreshSees(t *testing.T) {
 }
 
 // old makes a file look as if it had not been touched for long.
-func old(t *testing.T, path string) string {
+func old(t testing.TB, path string) string {
 	t.Helper()
 	when := time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
 	if err := os.Chtimes(path, when, when); err != nil {
