@@ -22,7 +22,7 @@ const (
 
 var (
 	errRestless = errors.New("this changes all the time: replace files by renaming, and try again")
-	errEmptied  = errors.New("this has been emptied in place, as when it is being written anew; if there shall be nothing, leave a comment or an empty line, or remove it")
+	errEmptied  = errors.New("this has been emptied, as when it is being written anew; if there shall be nothing, leave a comment or an empty line, or remove it")
 )
 
 // atRest lists the source when nothing has happened to it for a moment. That
@@ -76,12 +76,14 @@ func (l listing) lacks(before listing) bool {
 	return false
 }
 
-// emptied returns the path of a file that held something and holds nothing now,
-// though no other took its place; "" if there is none.
+// emptied returns the path of a file that held something and has no byte now; ""
+// if there is none. In a folder, an empty file is an empty text, so there it counts
+// only if no other file took its place.
 func (l listing) emptied(before listing) string {
 	held := before.files()
 	for _, m := range l {
-		if was := held[m.path]; m.isFile() && was != nil && was.Size() > 0 && m.info.Size() == 0 && os.SameFile(was, m.info) {
+		was := held[m.path]
+		if m.isFile() && was != nil && was.Size() > 0 && m.info.Size() == 0 && (m.file == "" || os.SameFile(was, m.info)) {
 			return m.path
 		}
 	}

@@ -226,7 +226,7 @@ func TestAFileThatIsEmptiedInPlaceKeepsItsValues(t *testing.T) {
 				t.Fatal(err)
 			}
 			for range 2 { // for as long as it lasts
-				if err := store.Refresh(); err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "emptied in place") {
+				if err := store.Refresh(); err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "has been emptied") {
 					t.Errorf("Refresh = %v", err)
 				}
 			}
@@ -252,11 +252,6 @@ func TestAFileThatHoldsNothingOnPurpose(t *testing.T) {
 				t.Fatal(err)
 			}
 		},
-		"an empty file renamed over it": func(t *testing.T, path string) {
-			if err := os.Rename(write(t, path+".new", ""), path); err != nil {
-				t.Fatal(err)
-			}
-		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -268,6 +263,38 @@ func TestAFileThatHoldsNothingOnPurpose(t *testing.T) {
 			}
 			if v, ok := store.Lookup("a"); ok || store.Version() != 2 {
 				t.Errorf("a = %v, version %d", v, store.Version())
+			}
+		})
+	}
+}
+
+// In a folder, an empty file that takes another's place is an empty text; a TOML file is being written.
+func TestAnEmptyFileThatTakesAnothersPlace(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		source, file string
+		want         string
+		fails        bool
+	}{
+		"a TOML file":        {"s.toml", "s.toml", "tiger", true},
+		"a file of a folder": {"mount", "mount/password/value", "", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			path := write(t, filepath.Join(dir, tt.file), "tiger")
+			if filepath.Ext(path) == ".toml" {
+				write(t, path, "password = 'tiger'")
+			}
+			store := load(t, secrets.WithPath(filepath.Join(dir, tt.source)))
+			if err := os.Rename(write(t, filepath.Join(dir, "new"), ""), path); err != nil {
+				t.Fatal(err)
+			}
+			if err := store.Refresh(); (err != nil) != tt.fails {
+				t.Errorf("Refresh = %v", err)
+			}
+			if got := get(t, store, "password"); got != tt.want {
+				t.Errorf("password = %q", got)
 			}
 		})
 	}
