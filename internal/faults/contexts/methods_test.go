@@ -18,34 +18,38 @@ import (
 const id = "11111111-1111-4111-8111-111111111111"
 
 // known are the arguments that have to make sense, by their type.
-var known = map[reflect.Type]any{}
+var known = byType(
+	auth.Credentials{Email: "a@example.com", Password: "correct horse"},
+	auth.SignUp{Email: "a@example.com", Password: "correct horse"},
+	auth.OTP{Email: "a@example.com"},
+	auth.Recovery{Email: "a@example.com"},
+	auth.Resend{Type: auth.VerifySignUp, Email: "a@example.com"},
+	auth.IDToken{Provider: "google", Token: "a.b.c"},
+	auth.OAuth{Provider: "google"},
+	auth.SSO{Domain: "example.com"},
+	auth.Verification{Type: auth.VerifyEmail, Email: "a@example.com", Token: "123456"},
+	auth.UserUpdate{Email: "b@example.com"},
+	auth.NewUser{Email: "a@example.com"},
+	auth.NewLink{Type: auth.LinkMagicLink, Email: "a@example.com"},
+	auth.Invitation{Email: "a@example.com"},
+	auth.NewFactor{Type: auth.TOTP, FriendlyName: "phone"},
+	auth.SSOSettings{MetadataURL: "https://example.com/metadata", Domains: []string{"example.com"}},
+	auth.AuditFilter{},
+	auth.Page{Size: 10},
+	auth.NewPKCE(),
+	&supabase.Invocation{Body: "x"},
+	storage.BucketUpdate{Public: new(true)},
+	time.Hour,
+	[]string{id},
+	[]byte("text"),
+)
 
-func knows[T any](v T) { known[reflect.TypeFor[T]()] = v }
-
-func init() { //nolint:gochecknoinits // the table has generic parts
-	knows(auth.Credentials{Email: "a@example.com", Password: "correct horse"})
-	knows(auth.SignUp{Email: "a@example.com", Password: "correct horse"})
-	knows(auth.OTP{Email: "a@example.com"})
-	knows(auth.Recovery{Email: "a@example.com"})
-	knows(auth.Resend{Type: auth.VerifySignUp, Email: "a@example.com"})
-	knows(auth.IDToken{Provider: "google", Token: "a.b.c"})
-	knows(auth.OAuth{Provider: "google"})
-	knows(auth.SSO{Domain: "example.com"})
-	knows(auth.Verification{Type: auth.VerifyEmail, Email: "a@example.com", Token: "123456"})
-	knows(auth.UserUpdate{Email: "b@example.com"})
-	knows(auth.NewUser{Email: "a@example.com"})
-	knows(auth.NewLink{Type: auth.LinkMagicLink, Email: "a@example.com"})
-	knows(auth.Invitation{Email: "a@example.com"})
-	knows(auth.NewFactor{Type: auth.TOTP, FriendlyName: "phone"})
-	knows(auth.SSOSettings{MetadataURL: "https://example.com/metadata", Domains: []string{"example.com"}})
-	knows(auth.AuditFilter{})
-	knows(auth.Page{Size: 10})
-	knows(auth.NewPKCE())
-	knows(&supabase.Invocation{Body: "x"})
-	knows(storage.BucketUpdate{Public: new(true)})
-	knows(time.Hour)
-	knows([]string{id})
-	knows([]byte("text"))
+func byType(values ...any) map[reflect.Type]any {
+	found := map[reflect.Type]any{}
+	for _, v := range values {
+		found[reflect.TypeOf(v)] = v
+	}
+	return found
 }
 
 // methods makes a call of each method of a type that takes a context. of makes the receiver, as a case
