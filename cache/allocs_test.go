@@ -87,6 +87,6 @@ func TestAllocationsOfHits(t *testing.T) {
 			t.Fatal("not encoded")
 		}
 	})
-	s.cache.engine.Load().del(s.key(typeOf[int](), key).hash)
+	refuse(s.cache, storedOf(s, text))
 	check("a hit in the window", 0, func() { lookupInt(nil) })
 }

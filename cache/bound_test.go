@@ -92,30 +92,26 @@ func TestWindowKeepsWhatItCanAndIsAQueue(t *testing.T) {
 	if left := w.add(three); len(left) != 0 { // one stays: only 9 came after it
 		t.Errorf("%d left", len(left))
 	}
-	if w.get(3) != three || w.get(2) != two || w.get(1) != one || w.get(4) != nil { // which moves nothing
-		t.Error("not all are found")
-	}
+	equal(t, "the number of entries", len(w.all()), 3)
 	again := e(2, 7)
 	if left := w.add(again); len(left) != 1 || left[0] != one { // 11 came after it
 		t.Errorf("left: %v", left)
 	}
 	equal(t, "the bytes", w.bytes, 11)
 	w.remove(two) // replaced
-	if w.get(2) != again {
-		t.Error("the wrong one was removed")
-	}
+	equal(t, "the bytes after a removal of what was replaced", w.bytes, 11)
 	if left := w.add(e(5, 100)); len(left) != 2 || left[0] != three || left[1] != again {
 		t.Errorf("left: %v", left)
 	}
-	if all := w.all(nil); len(all) != 1 || all[0].hash != 5 {
+	if all := w.all(); len(all) != 1 || all[0].hash != 5 {
 		t.Errorf("all: %v", all)
 	}
-	w.remove(w.get(5))
+	w.remove(w.newest.entry)
 	equal(t, "the bytes of an empty window", w.bytes, 0)
 	if w.oldest != nil || w.newest != nil {
 		t.Error("the empty window has ends")
 	}
 	w.add(one)
 	w.clear()
-	equal(t, "the number after clear", len(w.all(nil)), 0)
+	equal(t, "the number after clear", len(w.all()), 0)
 }

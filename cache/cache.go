@@ -46,11 +46,9 @@ type Cache struct {
 	closed  atomic.Bool
 	window  window
 	flights flights
-	moving  sync.RWMutex // held to read while entries move from the window to the engine
 
-	gate    gate
-	tally   tally
-	unowned Counters // of scopes without counters
+	counters Counters
+	unowned  Counters // of scopes without counters
 
 	refreshes refreshes
 	cohorts   cohorts
@@ -86,11 +84,13 @@ func New(cfg Config) *Cache {
 }
 
 // The bytes are divided so that a result of the largest size stays in the window until as much
-// as windowBytes came after it: the window may exceed those by one result.
-func (c *Cache) maxCost() int64     { return c.cfg.MaxBytes / 16 }
-func (c *Cache) windowBytes() int64 { return c.cfg.MaxBytes / 5 }
+// as windowBytes came after it: the window may exceed those by one result. The engine may have as much as
+// undecidedBytes to decide about.
+func (c *Cache) maxCost() int64        { return c.cfg.MaxBytes / 16 }
+func (c *Cache) windowBytes() int64    { return c.cfg.MaxBytes / 5 }
+func (c *Cache) undecidedBytes() int64 { return min(c.cfg.MaxBytes/64, 8<<20) }
 func (c *Cache) engineBytes() int64 {
-	return max(c.cfg.MaxBytes-c.windowBytes()-c.maxCost(), 1)
+	return max(c.cfg.MaxBytes-c.windowBytes()-c.maxCost()-c.undecidedBytes(), 1)
 }
 
 // now is the age of the cache, by the monotonic clock.
@@ -112,7 +112,6 @@ func (c *Cache) Close() error {
 	}
 	c.refreshes.cancel(nil)
 	c.cohorts.close()
-	c.gate.drain()
 	if engine != nil {
 		engine.close()
 	}
@@ -130,7 +129,7 @@ func (c *Cache) Clear() {
 // Stats counts what happened in all scopes, and what is stored. To find out the latter it visits
 // every entry: about a millisecond for 100,000.
 func (c *Cache) Stats() Stats {
-	s := c.tally.stats(c.gate.hits())
+	s := c.counters.Stats()
 	s.MaxBytes = c.cfg.MaxBytes
 	now := time.Now()
 	for _, e := range c.entries() {
@@ -163,7 +162,7 @@ func (c *Cache) Drop(match func(Info) bool) int {
 	}
 	now := time.Now()
 	for _, e := range c.entries() {
-		if !e.dead(c, now) && match(e.key.info()) && !e.gone.Swap(true) {
+		if !e.dead(c, now) && match(e.key.info()) && e.drop() {
 			n++
 			c.remove(e)
 		}
@@ -171,36 +170,10 @@ func (c *Cache) Drop(match func(Info) bool) int {
 	return n
 }
 
-// entries are all that are stored, dead ones too. None is missed because it moves.
+// entries are all that are stored, dead ones too.
 func (c *Cache) entries() []*entry {
-	c.moving.Lock()
-	defer c.moving.Unlock()
-	all := c.window.all(nil)
-	engine, leave := c.enter()
-	if engine == nil {
-		return all
+	if engine := c.engine.Load(); engine != nil {
+		return engine.table.all()
 	}
-	defer leave()
-	engine.wait()
-	inWindow := make(map[*entry]struct{}, len(all))
-	for _, e := range all {
-		inWindow[e] = struct{}{}
-	}
-	engine.each(func(e *entry) {
-		if _, ok := inWindow[e]; !ok {
-			all = append(all, e)
-		}
-	})
-	return all
-}
-
-// enter gives the engine, which stays open until leave is called, or nil if there is none.
-func (c *Cache) enter() (_ *engine, leave func()) {
-	cell := &c.gate[stripeOf()]
-	cell.entered.Add(1)
-	if e := c.engine.Load(); e != nil {
-		return e, func() { cell.others.Add(1) }
-	}
-	cell.others.Add(1)
-	return nil, nil
+	return nil
 }

@@ -3,10 +3,10 @@ package cache
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
-	"time"
 )
 
 // ristretto panics when it is read or written while it is closed.
@@ -57,28 +57,25 @@ func TestCloseUnderStormsOfCallsNeverPanics(t *testing.T) {
 
 func TestCloseWaitsForThoseInsideTheEngine(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := scope(t)
-		get(t, s, "k", forever, value(1))
-		engine, leave := s.cache.enter()
-		closed := make(chan struct{})
-		go func() {
-			_ = s.cache.Close()
-			close(closed)
-		}()
-		elapse(time.Second)
-		select {
-		case <-closed:
-			t.Error("it has not waited")
-		default:
-		}
-		if engine.get(s.key(typeOf[int](), KeyOf("k")).hash) == nil {
-			t.Error("the engine is already closed")
-		}
-		equal(t, "the value for a call that comes now", get(t, s, "k", forever, value(2)), 2)
-		leave()
-		<-closed
-	})
+	s := scope(t)
+	get(t, s, "k", forever, value(1))
+	engine := s.cache.engine.Load()
+	door := engine.enter()
+	closed := make(chan struct{})
+	go func() {
+		_ = s.cache.Close()
+		close(closed)
+	}()
+	for door.TryRLock() { // until Close waits
+		door.RUnlock()
+		runtime.Gosched()
+	}
+	if room := engine.r.RemainingCost(); room == s.cache.engineBytes() {
+		t.Error("the engine is already closed")
+	}
+	equal(t, "the value for a call that comes now", get(t, s, "k", forever, value(2)), 2)
+	door.RUnlock()
+	<-closed
 }
 
 func TestClosedCacheGoesStraightToTheLoad(t *testing.T) {

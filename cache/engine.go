@@ -1,18 +1,36 @@
 package cache
 
-import "github.com/dgraph-io/ristretto/v2"
+import (
+	"sync"
+	"sync/atomic"
 
-// engine is all that the package knows of ristretto. Keys are hashes, and ristretto's own check
-// for their collisions is off: an entry knows its whole key, and readers compare that.
+	"github.com/dgraph-io/ristretto/v2"
+)
+
+// engine decides which entries stay when there is no room for all. It is all that the package knows of
+// ristretto, which is given the hashes of keys as keys, and says when it lets go of an entry.
 //
-// What has to be known about ristretto: a new value is visible only after wait; it may refuse a new
-// value when it is full, or drop it when too many are set at once; it checks the cost of
-// new values only; and neither get nor anything else may run during or after close.
+// What has to be known about ristretto: it decides some time after it was given an entry; until it
+// has, it refuses another one under the same hash, unless the first is deleted before; it checks the cost
+// of new entries only; and nothing may run during or after its Close.
 type engine struct {
-	r *ristretto.Cache[uint64, *entry]
+	table *table
+	r     *ristretto.Cache[uint64, *entry]
+
+	doors [stripes]door
+
+	undecided atomic.Int64 // what the entries cost that ristretto was given since somebody has waited for it
+	most      int64        // that undecided may be
 }
 
-func newEngine(maxBytes int64) *engine {
+// door is what one goes through to use ristretto: it is held to read meanwhile. With a single one, all
+// processors would wait for each other.
+type door struct {
+	sync.RWMutex
+	_ [40]byte // doors must not share a cache line
+}
+
+func newEngine(t *table, maxBytes, undecided int64) *engine {
 	r, err := ristretto.NewCache(&ristretto.Config[uint64, *entry]{
 		// Its frequency sketch has one row in effect, and wants many more counters than the
 		// ten per entry of its documentation. At 5 bytes each, these are a thirteenth of the cache.
@@ -23,36 +41,77 @@ func newEngine(maxBytes int64) *engine {
 		IgnoreInternalCost: true, // we count it
 		// Entries know their own ends, so that its clean-up has nothing to do.
 		TtlTickerDurationInSec: 24 * 60 * 60,
+		OnExit: func(e *entry) {
+			if e != nil {
+				t.release(e, byEngine)
+			}
+		},
 	})
 	if err != nil {
 		panic("cache: " + err.Error()) // only for a configuration that is wrong
 	}
-	return &engine{r}
+	return &engine{table: t, r: r, most: undecided}
 }
 
-func (e *engine) get(hash uint64) *entry {
-	found, _ := e.r.Get(hash)
-	return found
+// enter keeps the engine open until the door that it gives is unlocked. It gives nil if there is no
+// engine, or it is closed or about to be.
+func (e *engine) enter() *door {
+	if e == nil {
+		return nil
+	}
+	if d := &e.doors[stripeOf()]; d.TryRLock() {
+		return d
+	}
+	return nil
 }
 
-// set stores the entry, at once if the hash is there already, otherwise some time before wait returns.
-func (e *engine) set(hash uint64, entry *entry) {
-	for !e.r.Set(hash, entry, entry.cost) {
+// offer gives it an entry, to keep or to refuse; not again one that it has.
+func (e *engine) offer(entry *entry) {
+	if !e.table.hold(entry) {
+		return
+	}
+	for !e.r.Set(entry.hash, entry, entry.cost) { // it has too many to decide about
+		e.r.Wait()
+	}
+	e.undecided.Add(entry.cost)
+}
+
+// settle waits for it to decide, if there is too much that it has to decide about.
+func (e *engine) settle() {
+	if e.undecided.Load() > e.most {
+		e.undecided.Store(0)
 		e.r.Wait()
 	}
 }
 
-// wait returns when everything set before is visible, unless it was refused.
-func (e *engine) wait() { e.r.Wait() }
+// remove takes an entry from it that it has, or is to decide about.
+func (e *engine) remove(entry *entry) { e.r.Del(entry.hash) }
 
-func (e *engine) del(hash uint64) { e.r.Del(hash) }
+// The engine counts no further than 15 how often an entry was asked for, and halves its counts now and then.
+// So it is told of the first uses of an entry, and then of some, which takes longer than to find the entry.
+const (
+	heardEnough = 16
+	heardOneIn  = 16
+)
 
-// each calls visit for all visible entries. visit must be short and must not use the engine.
-func (e *engine) each(visit func(*entry)) {
-	e.r.IterValues(func(entry *entry) bool {
-		visit(entry)
-		return false
-	})
+// sampled picks the later hits, by their numbers. These are mixed, so that hits that come in turns have equal parts.
+func sampled(nth uint64) bool { return mix(nth, 0)%heardOneIn == 0 }
+
+// hear tells it that an entry was used.
+func (e *engine) hear(entry *entry) {
+	if entry.heard.Load() < heardEnough {
+		entry.heard.Add(1)
+	}
+	if door := e.enter(); door != nil {
+		e.r.Get(entry.hash)
+		door.RUnlock()
+	}
 }
 
-func (e *engine) close() { e.r.Close() }
+// close waits for those inside. The doors stay locked for good.
+func (e *engine) close() {
+	for i := range e.doors {
+		e.doors[i].Lock()
+	}
+	e.r.Close()
+}

@@ -1,7 +1,6 @@
 package cache
 
 import (
-	"bytes"
 	"math"
 	"reflect"
 	"strings"
@@ -11,56 +10,78 @@ import (
 
 // key is the whole identity of a result.
 type key struct {
-	hash    uint64
-	scope   *Scope
-	pointer reflect.Type // to the type of the result
-	text    string
-	args    []byte
+	hash  uint64
+	scope *Scope
+	plan  *plan  // of the type of the result
+	both  string // the text and the arguments
+	split int    // the length of the text
 }
 
-func (s *Scope) key(pointer reflect.Type, k Key) key {
-	return key{hash: s.hashOf(pointer, k.text, k.args), scope: s, pointer: pointer, text: k.text, args: k.args}
+// key makes one of its own, that lets go of what the caller's strings may be part of.
+func (s *Scope) key(p *plan, k Key) key {
+	var both strings.Builder
+	both.Grow(len(k.text) + len(k.args))
+	both.WriteString(k.text)
+	both.WriteString(k.args)
+	return key{hash: s.hashOf(p.pointer, k.text, k.args), scope: s, plan: p, both: both.String(), split: len(k.text)}
 }
 
-func (k *key) is(s *Scope, pointer reflect.Type, text string, args []byte) bool {
-	return k.pointer == pointer && (k.scope == s || k.scope.id == s.id) && k.text == text && bytes.Equal(k.args, args)
+func (k *key) text() string { return k.both[:k.split] }
+func (k *key) args() string { return k.both[k.split:] }
+
+// is reports whether it is the key of these parts. pointer is the type's pointer type, as in hashOf.
+func (k *key) is(s *Scope, pointer reflect.Type, text, args string) bool {
+	return (k.scope == s || k.scope.id == s.id) && k.plan.pointer == pointer && k.text() == text && k.args() == args
+}
+
+func (k *key) equals(other *key) bool {
+	return k.is(other.scope, other.plan.pointer, other.text(), other.args())
 }
 
 func (k *key) info() Info {
-	return Info{Scope: k.scope.id, Type: k.pointer.Elem(), Text: k.text, Args: k.args}
-}
-
-// own lets go of what the caller's strings may be part of.
-func (k key) own() key {
-	k.text, k.args = strings.Clone(k.text), bytes.Clone(k.args)
-	return k
+	return Info{Scope: k.scope.id, Type: k.plan.typ, Text: k.text(), Args: []byte(k.args())}
 }
 
 // never is the time of what never happens.
 const never int64 = math.MaxInt64
 
-// entry is a stored result. Only its last fields ever change. Times are those of Cache.now.
+// entry is a stored result. Only its atomic fields ever change. Times are those of Cache.now.
+//
+// All that a hit looks at comes first, in two lines of a processor's cache: most of what a hit costs,
+// among many entries, is to get these from memory.
 type entry struct {
 	key
-	sum     uint64 // of the epochs, before the load
+	links   [2]atomic.Pointer[entry] // to the next in its chain of the table
+	sum     atomic.Uint64            // of the epochs, before the load; dropped after it was dropped
+	cohort  *cohort                  // with which it ends, if it is of one
+	fresh   int64                    // when it expires
 	created int64
-	fresh   int64 // when it expires
-	end     int64 // when it can no longer be served stale
-	wall    int64 // when it ends by the calendar, in Unix nanoseconds; 0: it does not
+	wall    int64        // when it ends by the calendar, in Unix nanoseconds; 0: it does not
+	value   any          // *T, or nil if there is an error
+	heard   atomic.Int32 // how often the engine has heard of a use of it, up to heardEnough
 
-	value any   // *T
 	err   error // instead of a value
-	plan  *plan
+	end   int64 // when it can no longer be served stale
 	cost  int64
-
-	cohort *cohort // with which it ends, if it is of one
-
-	gone       atomic.Bool // dropped
-	used       atomic.Bool // found in the window
-	refreshing atomic.Bool
-	retryAt    atomic.Int64 // when a failed refresh may be tried again
-	failures   atomic.Int32 // of refreshes, in a row
+	held  holders // guarded by the table's lock
+	again refreshAgain
 }
+
+// refreshAgain is when a stale entry is refreshed again.
+type refreshAgain struct {
+	underWay atomic.Bool
+	at       atomic.Int64 // after a failed one
+	failures atomic.Int32 // in a row
+}
+
+// dropped is no sum of epochs: those count from 0.
+const dropped = math.MaxUint64
+
+// drop ends the entry, and reports whether that had not been done before.
+func (e *entry) drop() bool { return e.sum.Swap(dropped) != dropped }
+
+// ended reports whether it was dropped, or has ended with an epoch or its cohort.
+func (e *entry) ended(s *Scope) bool { return e.sum.Load() != s.sum() || e.cohort.ended() }
 
 // verdict is what an entry is to a call.
 type verdict uint8
@@ -74,10 +95,10 @@ const (
 
 // judge tells what the entry is to a call with this TTL. It looks at the clock only if it has to.
 func (e *entry) judge(s *Scope, p *Policy, ttl time.Duration) verdict {
-	if e.sum != s.sum() || e.gone.Load() || e.cohort.ended() {
+	if e.ended(s) {
 		return miss
 	}
-	if e.fresh == never && ttl == Forever && e.wall == 0 && e.err == nil && p.Expires.IsZero() {
+	if e.fresh == never && ttl == Forever && e.wall == 0 && e.value != nil && p.Expires.IsZero() {
 		return hit
 	}
 	return e.judgeAge(s, p, ttl)
@@ -94,7 +115,7 @@ func (e *entry) judgeAge(s *Scope, p *Policy, ttl time.Duration) verdict {
 	} else {
 		now = s.cache.now()
 	}
-	if e.err != nil {
+	if e.value == nil {
 		if p.IsNegative != nil && now < min(e.fresh, later(e.created, p.Negative)) {
 			return negative
 		}
@@ -112,8 +133,7 @@ func (e *entry) judgeAge(s *Scope, p *Policy, ttl time.Duration) verdict {
 
 // dead reports whether nobody can be served the entry any more.
 func (e *entry) dead(c *Cache, now time.Time) bool {
-	return e.gone.Load() || e.sum != e.scope.sum() || e.cohort.ended() ||
-		int64(now.Sub(c.start)) >= e.end || e.wall != 0 && now.UnixNano() >= e.wall
+	return e.ended(e.scope) || int64(now.Sub(c.start)) >= e.end || e.wall != 0 && now.UnixNano() >= e.wall
 }
 
 // later is t+d, or never. t is negative for what is older than the cache.

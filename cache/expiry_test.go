@@ -77,7 +77,7 @@ func TestForeverNeverExpires(t *testing.T) {
 		"negative, Forever": {TTL: Forever, Negative: Forever, IsNegative: func(error) bool { return true }},
 	} {
 		get(t, s, name, p, value(1))
-		e := s.cache.window.get(s.key(typeOf[int](), KeyOf(name)).hash)
+		e := storedOf(s, name)
 		if e.fresh < int64(Forever)-e.created-1 || e.end < e.fresh {
 			t.Errorf("%s: it expires at %d and ends at %d", name, e.fresh, e.end)
 		}
@@ -158,7 +158,7 @@ func TestJitterOnlyShortens(t *testing.T) {
 			for i := range n {
 				text := fmt.Sprint(i)
 				get(t, s, text, Policy{TTL: time.Hour}, value(i))
-				e := cache.window.get(s.key(typeOf[int](), KeyOf(text)).hash)
+				e := storedOf(s, text)
 				life := time.Duration(e.fresh - e.created)
 				switch {
 				case life > time.Hour:
@@ -175,7 +175,7 @@ func TestJitterOnlyShortens(t *testing.T) {
 				t.Errorf("%d of %d TTLs lost more than a twentieth", early, n)
 			}
 			get(t, s, "forever", forever, value(0))
-			e := cache.window.get(s.key(typeOf[int](), KeyOf("forever")).hash)
+			e := storedOf(s, "forever")
 			equal(t, "the end of what has none", e.fresh, never)
 		})
 	}
@@ -203,6 +203,7 @@ func TestDefect09_ExpiredEntriesLeaveMemoryByThemselves(t *testing.T) {
 		equal(t, "Entries after Bump", s.cache.Stats().Entries, 0)
 		elapse(sweepEvery + 1)
 		equal(t, "the number after Bump", inMemory(), 0)
+		settle(s.cache)
 		equal(t, "the engine's room", s.cache.engine.Load().r.RemainingCost(), s.cache.engineBytes())
 		equal(t, "the window's bytes", s.cache.window.bytes, 0)
 		elapse(sweepEvery + 1)
@@ -230,11 +231,11 @@ func TestSweepLeavesANewerEntryAlone(t *testing.T) {
 	t.Parallel()
 	s := scope(t)
 	get(t, s, "k", forever, value(1))
-	old := s.cache.window.get(s.key(typeOf[int](), KeyOf("k")).hash)
+	old := storedOf(s, "k")
 	s.cache.Clear()
 	get(t, s, "k", forever, value(2))
 	s.cache.remove(old)
-	s.cache.window.clear()
+	emptyWindow(s.cache)
 	equal(t, "the value", get(t, s, "k", forever, value(3)), 2)
 }
 

@@ -53,8 +53,7 @@ func (f *flights) join(k *key, recheck func() (*entry, verdict)) (_ *flight, lea
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	sum := k.scope.sum()
-	if fl := sh.loads[k.hash]; fl != nil && fl.sum == sum && !fl.dropped.Load() &&
-		fl.key.is(k.scope, k.pointer, k.text, k.args) {
+	if fl := sh.loads[k.hash]; fl != nil && fl.sum == sum && !fl.dropped.Load() && fl.key.equals(k) {
 		fl.waiting++
 		return fl, false, nil, miss
 	}
@@ -66,7 +65,7 @@ func (f *flights) join(k *key, recheck func() (*entry, verdict)) (_ *flight, lea
 	if sh.loads == nil {
 		sh.loads = make(map[uint64]*flight)
 	}
-	fl := &flight{key: k.own(), sum: sum, done: make(chan struct{})}
+	fl := &flight{key: *k, sum: sum, done: make(chan struct{})}
 	if k.scope.tier != nil {
 		fl.own = k.scope.ownSum()
 	}

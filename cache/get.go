@@ -20,28 +20,27 @@ func Get[T any](ctx context.Context, s *Scope, k Key, p Policy, load func(contex
 		s.count(eventUncached)
 		return load(ctx)
 	}
-	copies := planOf(reflect.TypeFor[T]())
-	if copies.reason != "" && !p.Shared {
-		s.cache.warn(copies)
-		s.count(eventUncached)
-		return load(ctx)
-	}
-
 	pointer := reflect.TypeFor[*T]()
 	if e, v := s.find(s.hashOf(pointer, k.text, k.args), pointer, k.text, k.args, &p); v == hit {
 		if value, ok := valueOf[T](e, p.Shared); ok {
 			return value, nil
 		}
 	}
-	return getSlowly(ctx, s, s.key(pointer, k), copies, p, load)
+	copies := planOf(reflect.TypeFor[T]())
+	if copies.reason != "" && !p.Shared {
+		s.cache.warn(copies)
+		s.count(eventUncached)
+		return load(ctx)
+	}
+	return getSlowly(ctx, s, s.key(copies, k), p, load)
 }
 
 // getSlowly is the rest of Get, apart from it so that hits need not allocate what this does.
 func getSlowly[T any](
-	ctx context.Context, s *Scope, k key, copies *plan, p Policy, load func(context.Context) (T, error),
+	ctx context.Context, s *Scope, k key, p Policy, load func(context.Context) (T, error),
 ) (T, error) {
 	var none T
-	find := func() (*entry, verdict) { return s.find(k.hash, k.pointer, k.text, k.args, &p) }
+	find := func() (*entry, verdict) { return s.find(k.hash, k.plan.pointer, k.text(), k.args(), &p) }
 	e, v := find()
 	for missed := false; ; {
 		var fl *flight
@@ -56,7 +55,7 @@ func getSlowly[T any](
 				s.count(eventMiss)
 			}
 			if leads {
-				return lead(ctx, s, fl, copies, &p, load)
+				return lead(ctx, s, fl, &p, load)
 			}
 		}
 		switch v {
@@ -68,7 +67,7 @@ func getSlowly[T any](
 			}
 			if v == stale {
 				s.count(eventStale)
-				refreshSoon(ctx, s, e, k, copies, p, load)
+				refreshSoon(ctx, s, e, k, p, load)
 			}
 			return value, nil
 		case negative:
@@ -101,7 +100,7 @@ func getSlowly[T any](
 // lead runs the load of a flight, unless the second tier has its result, stores what it gives, and ends
 // the flight whatever happens.
 func lead[T any](
-	ctx context.Context, s *Scope, fl *flight, copies *plan, p *Policy, load func(context.Context) (T, error),
+	ctx context.Context, s *Scope, fl *flight, p *Policy, load func(context.Context) (T, error),
 ) (value T, err error) {
 	inner, stop := fl.run(ctx)
 	returned := false
@@ -128,7 +127,7 @@ func lead[T any](
 		tiered = s.askTier(inner, fl, p, &value)
 		if tiered.Found {
 			s.count(eventTierHit)
-			keepValue(s, fl, copies, p, tiered, &value)
+			keepValue(s, fl, p, tiered, &value)
 			returned = true
 			return value, nil
 		}
@@ -137,18 +136,18 @@ func lead[T any](
 	value, err = load(inner)
 	if err != nil {
 		s.count(eventLoadError)
-		s.keepError(ctx, fl, copies, p, tiered, err)
+		s.keepError(ctx, fl, p, tiered, err)
 		var none T
 		value = none
 	} else {
-		keepValue(s, fl, copies, p, tiered, &value)
+		keepValue(s, fl, p, tiered, &value)
 	}
 	returned = true
 	return value, err
 }
 
 // keepError ends a flight with an error, and stores that if it counts as an answer.
-func (s *Scope) keepError(ctx context.Context, fl *flight, copies *plan, p *Policy, tiered *TierAnswer, err error) {
+func (s *Scope) keepError(ctx context.Context, fl *flight, p *Policy, tiered *TierAnswer, err error) {
 	if ctx.Err() != nil {
 		fl.outcome = outcomeRetry
 		return
@@ -159,7 +158,7 @@ func (s *Scope) keepError(ctx context.Context, fl *flight, copies *plan, p *Poli
 		s.cache.dropOlder(fl, false) // what was remembered of errors says the same
 	}
 	if p.Negative > 0 && p.IsNegative != nil && p.IsNegative(err) {
-		e := s.newEntry(fl, copies, p, tiered, p.Negative, 0)
+		e := s.newEntry(fl, p, tiered, p.Negative, 0)
 		e.err = err
 		e.cost = entryOverhead + fl.key.cost()
 		s.cache.store(fl, e)
@@ -167,9 +166,9 @@ func (s *Scope) keepError(ctx context.Context, fl *flight, copies *plan, p *Poli
 }
 
 // keepValue ends a flight with a value, and stores that if it can be.
-func keepValue[T any](s *Scope, fl *flight, copies *plan, p *Policy, tiered *TierAnswer, value *T) {
-	c := s.cache
-	e := s.newEntry(fl, copies, p, tiered, p.ttl(), p.Stale)
+func keepValue[T any](s *Scope, fl *flight, p *Policy, tiered *TierAnswer, value *T) {
+	c, copies := s.cache, fl.key.plan
+	e := s.newEntry(fl, p, tiered, p.ttl(), p.Stale)
 	cost, fits := costOf(copies, value, c.maxCost()-entryOverhead-fl.key.cost())
 	if !fits {
 		s.count(eventTooLarge)

@@ -3,6 +3,7 @@ package cache
 import (
 	"reflect"
 	"time"
+	"unsafe"
 )
 
 // Lookup gives what is stored under a text and encoded arguments (see [MakeKey] and [AppendArg]), if
@@ -13,7 +14,8 @@ import (
 // neither args nor p escape, and both can be used again at once.
 func Lookup[T any](s *Scope, text string, args []byte, p *Policy) (T, bool) {
 	pointer := reflect.TypeFor[*T]()
-	if e, v := s.find(s.hashOf(pointer, text, args), pointer, text, args, p); v == hit {
+	same := unsafe.String(unsafe.SliceData(args), len(args)) // which nobody keeps
+	if e, v := s.find(s.hashOf(pointer, text, same), pointer, text, same, p); v == hit {
 		return valueOf[T](e, p.Shared)
 	}
 	var none T
@@ -21,51 +23,34 @@ func Lookup[T any](s *Scope, text string, args []byte, p *Policy) (T, bool) {
 }
 
 // find looks for the entry of a key, and tells what it is to this call. Hits are counted.
-func (s *Scope) find(hash uint64, pointer reflect.Type, text string, args []byte, p *Policy) (*entry, verdict) {
+func (s *Scope) find(hash uint64, pointer reflect.Type, text, args string, p *Policy) (*entry, verdict) {
 	ttl := p.ttl()
 	if ttl == 0 {
 		return nil, miss
 	}
-	c := s.cache
-	stripe := stripeOf()
-	cell := &c.gate[stripe]
-	cell.entered.Add(1)
-	engine := c.engine.Load()
+	engine := s.cache.engine.Load()
 	if engine == nil {
-		cell.others.Add(1)
 		return nil, miss
 	}
-	e := engine.get(hash)
+	e := engine.table.get(hash)
 	v := s.judge(e, pointer, text, args, p, ttl)
-	if v != hit {
-		// The engine may have refused a newer one.
-		if e, v = s.findNew(e, v, hash, pointer, text, args, p, ttl); v != hit {
-			cell.others.Add(1)
-			return e, v
+	switch v {
+	case hit:
+		stripe := stripeOf()
+		s.counters.hit(stripe)
+		if nth := s.cache.counters.hit(stripe); e.heard.Load() < heardEnough || sampled(nth) {
+			engine.hear(e)
 		}
+	case stale, negative:
+		engine.hear(e)
+	case miss:
 	}
-	cell.hits.Add(1)
-	s.counters.hits[stripe].n.Add(1)
-	return e, hit
-}
-
-func (s *Scope) findNew(
-	old *entry, was verdict, hash uint64, pointer reflect.Type, text string, args []byte, p *Policy, ttl time.Duration,
-) (*entry, verdict) {
-	e := s.cache.window.get(hash)
-	if e == old {
-		return old, was
-	}
-	if v := s.judge(e, pointer, text, args, p, ttl); v != miss {
-		e.used.Store(true)
-		return e, v
-	}
-	return old, was
+	return e, v
 }
 
 // judge is what an entry, possibly that of another key or nil, is to a call.
 func (s *Scope) judge(
-	e *entry, pointer reflect.Type, text string, args []byte, p *Policy, ttl time.Duration,
+	e *entry, pointer reflect.Type, text, args string, p *Policy, ttl time.Duration,
 ) verdict {
 	if e == nil || !e.is(s, pointer, text, args) || e.plan.reason != "" && !p.Shared {
 		return miss

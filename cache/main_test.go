@@ -125,8 +125,40 @@ func (l *logs) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, ni
 // pass lets the clock of a synctest bubble go on.
 func pass(d time.Duration) { <-time.After(d) }
 
-// typeOf is how keys name a type.
-func typeOf[T any]() reflect.Type { return reflect.TypeFor[*T]() }
+// keyOf is the key of an int.
+func keyOf(s *Scope, k Key) key { return s.key(planOf(reflect.TypeFor[int]()), k) }
+
+// storedOf is what is stored of an int under a text, dead or alive, or nil.
+func storedOf(s *Scope, text string) *entry { return s.cache.stored(keyOf(s, KeyOf(text)).hash) }
+
+// settle waits until the engine has decided about all that it was given.
+func settle(c *Cache) { c.engine.Load().r.Wait() }
+
+// all gives the entries in the window, the newest first.
+func (w *window) all() []*entry {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var all []*entry
+	for n := w.newest; n != nil; n = n.older {
+		all = append(all, n.entry)
+	}
+	return all
+}
+
+// emptyWindow leaves what the engine has admitted.
+func emptyWindow(c *Cache) {
+	settle(c)
+	for _, e := range c.window.all() {
+		c.engine.Load().table.release(e, byWindow)
+	}
+	c.window.clear()
+}
+
+// refuse is what the engine does with what it does not want.
+func refuse(c *Cache, e *entry) {
+	c.engine.Load().remove(e)
+	settle(c)
+}
 
 // elapse lets the time of a synctest bubble go by.
 func elapse(d time.Duration) { pass(d) }

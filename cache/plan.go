@@ -9,10 +9,12 @@ import (
 
 // plan says how values of a type are copied and measured. It is made once for each type.
 type plan struct {
-	typ    reflect.Type
-	reason string // why values of the type cannot be copied; "" if they can
-	flat   bool   // assignment copies them
-	inline bool   // they take no memory outside themselves
+	typ reflect.Type
+	// pointer is the type of pointers to it: what hits know it by.
+	pointer reflect.Type
+	reason  string // why values of the type cannot be copied; "" if they can
+	flat    bool   // assignment copies them
+	inline  bool   // they take no memory outside themselves
 
 	// flatSlice is for slices of flat elements, which rows are most often.
 	flatSlice bool
@@ -50,7 +52,7 @@ func (b *planner) plan(t reflect.Type) *plan {
 	if p := b.made[t]; p != nil {
 		return p // perhaps not complete yet
 	}
-	p := &plan{typ: t}
+	p := &plan{typ: t, pointer: reflect.PointerTo(t)}
 	b.made[t] = p
 	p.reason = refusal(t, make(map[reflect.Type]bool))
 	p.flat = p.reason == "" && isFlat(t)

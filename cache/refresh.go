@@ -61,20 +61,20 @@ func (r *refreshes) end(u *refreshing) {
 
 // refreshSoon starts a refresh of a stale entry, unless there is one, or the last one has just failed.
 func refreshSoon[T any](
-	ctx context.Context, s *Scope, e *entry, k key, copies *plan, p Policy, load func(context.Context) (T, error),
+	ctx context.Context, s *Scope, e *entry, k key, p Policy, load func(context.Context) (T, error),
 ) {
-	if s.cache.now() < e.retryAt.Load() || !e.refreshing.CompareAndSwap(false, true) {
+	if s.cache.now() < e.again.at.Load() || !e.again.underWay.CompareAndSwap(false, true) {
 		return
 	}
-	if !refresh(ctx, s, e, k, copies, p, load) {
-		e.refreshing.Store(false)
+	if !refresh(ctx, s, e, k, p, load) {
+		e.again.underWay.Store(false)
 	}
 }
 
 // refresh loads in the background, through a flight like any other, so that a call which cannot use the
 // stale entry joins it. It reports whether it has started.
 func refresh[T any](
-	ctx context.Context, s *Scope, e *entry, k key, copies *plan, p Policy, load func(context.Context) (T, error),
+	ctx context.Context, s *Scope, e *entry, k key, p Policy, load func(context.Context) (T, error),
 ) bool {
 	c := s.cache
 	// Nothing of the caller but the values in its context: it is gone before the load is done.
@@ -97,7 +97,7 @@ func refresh[T any](
 	go func() {
 		defer cancel()
 		defer c.refreshes.end(u)
-		defer e.refreshing.Store(false)
+		defer e.again.underWay.Store(false)
 		succeeded, useful := false, false // useful: the stale entry may be served on
 		defer func() {
 			// Nobody else could recover a panic here, and it would end the program.
@@ -112,15 +112,15 @@ func refresh[T any](
 				c.remove(e)
 			}
 		}()
-		_, err := lead(ctx, s, fl, copies, &p, load)
+		_, err := lead(ctx, s, fl, &p, load)
 		if err == nil {
 			succeeded = true
 			return
 		}
 		if useful = ctx.Err() != nil || p.Transient != nil && p.Transient(err); useful {
-			failures := e.failures.Add(1)
+			failures := e.again.failures.Add(1)
 			wait := min(refreshBackOff<<min(failures-1, 10), longestRefreshBackOff)
-			e.retryAt.Store(later(c.now(), wait))
+			e.again.at.Store(later(c.now(), wait))
 		}
 	}()
 	return true

@@ -62,7 +62,7 @@ func (s *Scope) ownSum() uint64 {
 
 // count counts an event for the cache and for the owner.
 func (s *Scope) count(e event) {
-	s.cache.tally[e].Add(1)
+	s.cache.counters.tally[e].Add(1)
 	s.counters.tally[e].Add(1)
 }
 
@@ -73,10 +73,10 @@ var (
 
 // hashOf spreads keys; equality is checked by comparing them. pointer is a type's pointer type,
 // which is cheaper to come by and says the same.
-func (s *Scope) hashOf(pointer reflect.Type, text string, args []byte) uint64 {
+func (s *Scope) hashOf(pointer reflect.Type, text, args string) uint64 {
 	h := mix(s.hash, maphash.String(keySeed, text))
 	if len(args) != 0 {
-		h = mix(h, maphash.Bytes(keySeed, args))
+		h = mix(h, maphash.String(keySeed, args))
 	}
 	return mix(h, uint64(reflect.ValueOf(pointer).Pointer()))
 }

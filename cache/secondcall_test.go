@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -71,7 +72,7 @@ func TestSecondCallHitsInFullAndWarmCache(t *testing.T) {
 		get(t, s, text, forever, value(i))
 		residents = append(residents, text)
 	}
-	s.cache.window.clear() // leaves what the engine has admitted
+	emptyWindow(s.cache) // leaves what the engine has admitted
 	residents = slicesDelete(residents, func(text string) bool {
 		_, ok := Lookup[int](s, text, nil, &forever)
 		return !ok
@@ -144,14 +145,13 @@ func TestRefusedEntryThatIsUsedIsOfferedToTheEngineAgain(t *testing.T) {
 	t.Parallel()
 	s := open(t, Config{MaxBytes: 1 << 20}).Scope("scope", nil)
 	get(t, s, "used", forever, value(1))
-	e := s.cache.window.get(s.key(typeOf[int](), KeyOf("used")).hash)
-	s.cache.engine.Load().del(e.hash) // as if it had been refused
-	s.cache.engine.Load().wait()
+	e := storedOf(s, "used")
+	refuse(s.cache, e)
 	get(t, s, "used", forever, value(2))
 	for i := range 600 { // drives it out of the window, and leaves room in the engine
 		get(t, s, fmt.Sprint("other", i), forever, value(i))
 	}
-	if s.cache.window.get(e.hash) != nil {
+	if e.held&byWindow != 0 {
 		t.Fatal("it is still in the window")
 	}
 	equal(t, "the value", get(t, s, "used", forever, value(3)), 1)
@@ -170,7 +170,7 @@ func TestStoresAreNeverLost(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	s.cache.window.clear() // only what has reached the engine counts here
+	emptyWindow(s.cache) // only what has reached the engine counts here
 	for g := range goroutines {
 		for i := range keys {
 			_, err := Get(t.Context(), s, KeyOf("key", g, i), forever, func(context.Context) (int, error) {
@@ -187,23 +187,25 @@ func TestKeysOfOneHashAreToldApart(t *testing.T) {
 	t.Parallel()
 	s := scope(t)
 	get(t, s, "one", forever, value(1))
-	one := s.cache.window.get(s.key(typeOf[int](), KeyOf("one")).hash)
+	// pretend stores the result under the hash of another key.
+	pretend := func(other key) {
+		one := storedOf(s, "one")
+		e := &entry{key: one.key, fresh: one.fresh, end: one.end, value: one.value}
+		e.hash = other.hash
+		s.cache.engine.Load().table.put(e)
+	}
 	for name, other := range map[string]Key{"text": KeyOf("two"), "arguments": KeyOf("one", 1)} {
-		hash := s.key(typeOf[int](), other).hash
-		s.cache.engine.Load().set(hash, one)
-		s.cache.engine.Load().wait()
-		if _, ok := Lookup[int](s, other.text, other.args, &forever); ok {
+		pretend(keyOf(s, other))
+		if _, ok := Lookup[int](s, other.text, []byte(other.args), &forever); ok {
 			t.Errorf("a key of another %s was given the result", name)
 		}
 	}
 	other := s.cache.Scope("another scope", nil)
-	s.cache.engine.Load().set(other.key(typeOf[int](), KeyOf("one")).hash, one)
-	s.cache.engine.Load().wait()
+	pretend(keyOf(other, KeyOf("one")))
 	if _, ok := Lookup[int](other, "one", nil, &forever); ok {
 		t.Error("another scope was given the result")
 	}
-	s.cache.engine.Load().set(s.key(typeOf[string](), KeyOf("one")).hash, one)
-	s.cache.engine.Load().wait()
+	pretend(s.key(planOf(reflect.TypeFor[string]()), KeyOf("one")))
 	if _, ok := Lookup[string](s, "one", nil, &forever); ok {
 		t.Error("another type was given the result")
 	}

@@ -83,9 +83,12 @@ type Counters struct {
 }
 
 type padded struct {
+	_ [56]byte // cells must not share a cache line with each other, nor with what is before them
 	n atomic.Uint64
-	_ [56]byte // cells must not share a cache line
 }
+
+// hit counts one in the calling goroutine's cell, and gives the number of those counted there.
+func (c *Counters) hit(stripe uintptr) uint64 { return c.hits[stripe].n.Add(1) }
 
 // Stats gives the counts; it is cheap, and safe at any time.
 func (c *Counters) Stats() Stats {

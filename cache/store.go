@@ -9,13 +9,14 @@ import (
 // places in the engine and in the window.
 const entryOverhead = 448
 
-func (k *key) cost() int64 { return int64(len(k.text) + len(k.args)) }
+func (k *key) cost() int64 { return int64(len(k.both)) }
 
 // newEntry makes the entry for what a flight has just loaded, or, with an answer of the second tier,
 // possibly found there.
-func (s *Scope) newEntry(fl *flight, copies *plan, p *Policy, tiered *TierAnswer, ttl, staleFor time.Duration) *entry {
+func (s *Scope) newEntry(fl *flight, p *Policy, tiered *TierAnswer, ttl, staleFor time.Duration) *entry {
 	c := s.cache
-	e := &entry{key: fl.key, sum: fl.sum, created: c.now(), fresh: never, end: never, plan: copies}
+	e := &entry{key: fl.key, created: c.now(), fresh: never, end: never}
+	e.sum.Store(fl.sum)
 	if ttl != Forever {
 		if part := c.cfg.Jitter; part > 0 {
 			ttl -= time.Duration(part * rand.Float64() * float64(ttl))
@@ -46,103 +47,101 @@ func wallOf(t time.Time) int64 {
 
 // store makes what a flight has loaded visible to all, unless it has ended in the meantime.
 func (c *Cache) store(fl *flight, e *entry) {
-	engine, leave := c.enterForStore()
-	if engine == nil {
+	engine := c.engineForStore()
+	door := engine.enter()
+	if door == nil {
 		return
 	}
-	defer leave()
-	c.moving.RLock()
-	defer c.moving.RUnlock()
+	defer door.RUnlock()
+	engine.r.Get(e.hash) // it was asked for
 	sh := c.flights.shard(e.hash)
 	sh.mu.Lock()
 	if fl.dropped.Load() || e.dead(c, time.Now()) {
 		sh.mu.Unlock()
 		return
 	}
-	left := c.window.add(e)
-	if old := engine.get(e.hash); old != nil && old.cost < e.cost {
-		engine.del(e.hash) // as a new entry, it has to find room; as an update, it would not
+	if engine.table.put(e)&byEngine != 0 {
+		engine.remove(e) // the old one: it would be replaced by one of any size
 	}
-	engine.set(e.hash, e)
+	left := c.window.add(e)
+	engine.offer(e)
 	sh.mu.Unlock()
-	c.giveSecondChances(engine, left)
-	// Without waiting, what the engine has not got round to would be lost when the same hash is set
-	// again; and with everybody waiting, its queue cannot overflow.
-	engine.wait()
+	for _, e := range left {
+		c.leaveWindow(engine, e)
+	}
+	engine.settle()
 	c.armSweep(sweepEvery)
 }
 
-// enterForStore is enter, and makes the engine if there is none yet.
-func (c *Cache) enterForStore() (*engine, func()) {
-	if c.engine.Load() == nil {
-		c.mu.Lock()
-		if c.engine.Load() == nil && !c.closed.Load() {
-			c.engine.Store(newEngine(c.engineBytes()))
-		}
-		c.mu.Unlock()
+// engineForStore makes the engine if there is none yet. It is nil after Close.
+func (c *Cache) engineForStore() *engine {
+	if engine := c.engine.Load(); engine != nil {
+		return engine
 	}
-	return c.enter()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.engine.Load() == nil && !c.closed.Load() {
+		c.engine.Store(newEngine(newTable(), c.engineBytes(), c.undecidedBytes()))
+	}
+	return c.engine.Load()
 }
 
-// giveSecondChances offers to the engine what it refused when it was new, and what has been asked
-// for since: it knows that better now.
-func (c *Cache) giveSecondChances(engine *engine, left []*entry) {
-	for _, e := range left {
-		if !e.used.Load() {
-			continue
-		}
-		sh := c.flights.shard(e.hash)
-		sh.mu.Lock()
-		if !e.gone.Load() && e.sum == e.scope.sum() && !e.cohort.ended() && c.window.get(e.hash) == nil && engine.get(e.hash) == nil {
-			engine.set(e.hash, e)
-		}
-		sh.mu.Unlock()
+// leaveWindow is for what is no longer new. If the engine has refused it, and it has been asked for since, it is
+// offered again: the engine knows that better now.
+func (c *Cache) leaveWindow(engine *engine, e *entry) {
+	sh := c.flights.shard(e.hash)
+	sh.mu.Lock()
+	if e.heard.Load() > 0 && !e.ended(e.scope) {
+		engine.offer(e)
 	}
+	sh.mu.Unlock()
+	engine.table.release(e, byWindow)
 }
 
 // remove ends an entry, and frees its memory; a newer one that has taken its place stays.
 func (c *Cache) remove(e *entry) {
-	e.gone.Store(true)
-	engine, leave := c.enter()
-	if engine == nil {
+	e.drop()
+	engine := c.engine.Load()
+	door := engine.enter()
+	if door == nil {
 		return
 	}
-	defer leave()
+	defer door.RUnlock()
 	sh := c.flights.shard(e.hash)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	c.window.remove(e)
-	if engine.get(e.hash) == e {
-		engine.del(e.hash)
+	if engine.table.remove(e)&byEngine != 0 {
+		engine.remove(e)
 	}
 }
 
 // dropOlder removes what is stored under the key of a flight that has found something newer.
 // Remembered errors are spared unless errorsToo.
 func (c *Cache) dropOlder(fl *flight, errorsToo bool) {
-	engine, leave := c.enter()
-	if engine == nil {
-		return
-	}
 	k := &fl.key
-	found := [2]*entry{engine.get(k.hash), c.window.get(k.hash)}
-	leave()
-	for _, e := range found {
-		if e != nil && (errorsToo || e.err == nil) && e.is(k.scope, k.pointer, k.text, k.args) {
-			c.remove(e)
-		}
+	if e := c.stored(k.hash); e != nil && (errorsToo || e.value != nil) && e.equals(k) {
+		c.remove(e)
 	}
 }
 
+// stored is what is stored under a hash, dead or alive.
+func (c *Cache) stored(hash uint64) *entry {
+	if engine := c.engine.Load(); engine != nil {
+		return engine.table.get(hash)
+	}
+	return nil
+}
+
 // warn tells once for each type why its results are not stored.
-func (c *Cache) warn(copies *plan) {
-	if _, told := c.warned.LoadOrStore(copies.typ, struct{}{}); told {
+func (c *Cache) warn(of *plan) {
+	if _, told := c.warned.LoadOrStore(of.typ, struct{}{}); told {
 		return
 	}
-	reason := copies.reason
+	reason := of.reason
 	if reason == "" {
 		reason = "one of its interfaces holds a value that cannot be copied"
 	}
 	c.cfg.Logger.Warn("results of this type are not cached, since they cannot be copied for each caller: "+
-		"give the type a method Clone, or share the results", "type", copies.typ.String(), "reason", reason)
+		"give the type a method Clone, or share the results", "type", of.typ.String(), "reason", reason)
 }

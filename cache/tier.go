@@ -130,13 +130,13 @@ func (s *Scope) askTier(ctx context.Context, fl *flight, p *Policy, into any) *T
 
 // tierQuery names a key's result for all processes, if it can.
 func (s *Scope) tierQuery(k *key) TierQuery {
-	q := TierQuery{Scope: s.tier.Mark, Epochs: s.tier.Epochs, Type: k.pointer.Elem()}
+	q := TierQuery{Scope: s.tier.Mark, Epochs: s.tier.Epochs, Type: k.plan.typ}
 	shape, ok := shapeOf(q.Type)
 	if !ok || s.tier.Mark == "" {
 		return q
 	}
-	name := binary.AppendUvarint(make([]byte, 0, len(k.text)+len(k.args)+binary.MaxVarintLen64), uint64(len(k.text)))
-	if name, ok = appendStable(append(name, k.text...), k.args); ok {
+	name := binary.AppendUvarint(make([]byte, 0, len(k.both)+binary.MaxVarintLen64), uint64(k.split))
+	if name, ok = appendStable(append(name, k.text()...), []byte(k.args())); ok {
 		q.Shape, q.Key = shape, name
 	}
 	return q

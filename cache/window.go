@@ -4,7 +4,7 @@ import "sync"
 
 // window keeps the newest entries, whatever the engine thinks of them. The engine, when full, admits
 // only what is asked for more often than what it has, which a result that was just loaded cannot
-// be. Readers look here only after they have not found what they want in the engine.
+// be.
 //
 // It is a queue, not a list of the most recently used: only so does an entry stay until others of a
 // known size have come after it.
@@ -20,15 +20,6 @@ type window struct {
 type windowNode struct {
 	entry        *entry
 	newer, older *windowNode
-}
-
-func (w *window) get(hash uint64) *entry {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if n := w.entries[hash]; n != nil {
-		return n.entry
-	}
-	return nil
 }
 
 // add puts e in, in the place of what was there under its hash, and gives what had to leave.
@@ -79,16 +70,6 @@ func (w *window) unlink(n *windowNode) {
 	} else {
 		w.oldest = n.newer
 	}
-}
-
-// all appends the entries to dst.
-func (w *window) all(dst []*entry) []*entry {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for n := w.newest; n != nil; n = n.older {
-		dst = append(dst, n.entry)
-	}
-	return dst
 }
 
 func (w *window) clear() {
