@@ -142,7 +142,7 @@ func (c *Conn) ClearQuery(q Builder) {
 
 // lookup finds what is cached of a read. It does not allocate.
 func lookup[V any](q Builder) (V, bool) {
-	if c := q.Runner(); c != nil && q.IsRead() {
+	if c := q.Runner(); c != nil && c.policy.TTL != 0 && q.IsRead() {
 		if key, err := q.Key(); err == nil {
 			return connection.Lookup[V](c.Connection, key, nil, &c.policy)
 		}

@@ -43,16 +43,21 @@ func parseBase(raw string) (*url.URL, error) {
 
 // join puts an escaped path below base.
 func join(base *url.URL, path, query string) (*url.URL, error) {
-	path = strings.TrimPrefix(path, "/")
-	if err := checkPath(path); err != nil {
-		return nil, err
-	}
 	for i := range len(query) {
 		if c := query[i]; c <= ' ' || c == '#' || c == 0x7f {
 			return nil, errors.New("rest: the query is not encoded: it holds a blank, a control character or #")
 		}
 	}
 	u := *base
+	u.RawQuery = query
+	path = strings.TrimPrefix(path, "/")
+	if path != "" && isPlain(path) && base.RawPath == "" { // escaped and unescaped are the same
+		u.Path = strings.TrimSuffix(base.Path, "/") + "/" + path
+		return &u, nil
+	}
+	if err := checkPath(path); err != nil {
+		return nil, err
+	}
 	raw := strings.TrimSuffix(base.EscapedPath(), "/")
 	if path != "" {
 		raw += "/" + path
@@ -63,7 +68,7 @@ func join(base *url.URL, path, query string) (*url.URL, error) {
 	if err != nil {
 		return nil, errors.New("rest: the path is not escaped: use Escape")
 	}
-	u.Path, u.RawPath, u.RawQuery = decoded, raw, query
+	u.Path, u.RawPath = decoded, raw
 	if u.EscapedPath() != raw {
 		return nil, errors.New("rest: the path is not escaped: use Escape")
 	}
@@ -72,9 +77,6 @@ func join(base *url.URL, path, query string) (*url.URL, error) {
 
 // checkPath refuses what would end or leave the path, also where a gateway unescapes it first.
 func checkPath(path string) error {
-	if isPlain(path) {
-		return nil
-	}
 	if strings.ContainsAny(path, "?#") {
 		return errors.New("rest: the path has a query or a fragment, or is not escaped: use Escape")
 	}

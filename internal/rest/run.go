@@ -70,17 +70,17 @@ func (c *core) run(ctx context.Context, r *Request, whole bool) (*result, error)
 	t := &call{core: c, r: r, whole: whole, first: target, url: target}
 	read := r.Method == http.MethodGet || r.Method == http.MethodHead || r.Idempotent
 	retry := read && !c.retry.Disabled && !r.NoRetry
+	begin := time.Now()
 	end, bounded := ctx.Deadline()
 	if !bounded {
-		end = time.Now().Add(c.retry.Window)
+		end = begin.Add(c.retry.Window)
 	}
 	var last error
 	for tries := 1; ; tries++ {
-		start := time.Now()
 		t.url = target
 		got, status, err := t.attempt(ctx, last)
 		if err == nil {
-			t.tell(ctx, Event{Status: status, Attempt: tries, Duration: time.Since(start)})
+			t.tell(ctx, begin, Event{Status: status, Attempt: tries})
 			return got, nil
 		}
 		var pause time.Duration
@@ -90,7 +90,7 @@ func (c *core) run(ctx context.Context, r *Request, whole bool) (*result, error)
 				pause = 0
 			}
 		}
-		t.tell(ctx, Event{Status: status, Attempt: tries, Duration: time.Since(start), Err: err, Pause: pause})
+		t.tell(ctx, begin, Event{Status: status, Attempt: tries, Err: err, Pause: pause})
 		if pause == 0 {
 			return nil, err
 		}
@@ -102,6 +102,7 @@ func (c *core) run(ctx context.Context, r *Request, whole bool) (*result, error)
 			timer.Stop()
 			return nil, t.ended(ctx, last)
 		}
+		begin = time.Now()
 	}
 }
 
@@ -474,11 +475,12 @@ func isSecretHeader(name string) bool {
 		strings.Contains(name, "token") || strings.Contains(name, "key") || strings.Contains(name, "secret")
 }
 
-// tell reports an attempt to the logger and the observer.
-func (t *call) tell(ctx context.Context, e Event) {
+// tell reports an attempt, and how long it took since begin, to the logger and the observer.
+func (t *call) tell(ctx context.Context, begin time.Time, e Event) {
 	if t.observe == nil && (t.logger == nil || !t.logger.Enabled(ctx, slog.LevelDebug)) {
 		return
 	}
+	e.Duration = time.Since(begin)
 	e.Method, e.Path = t.r.Method, t.secrets().mask(t.path())
 	if t.observe != nil {
 		t.observe(e)
