@@ -1,22 +1,27 @@
 package storage
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 )
 
 // chunks cuts a source into what is sent at once. Of a source that can be read again nothing is
 // held; of another, the chunk that is on its way, which may have to be sent once more, and one byte
-// after it, which tells whether it is the last.
+// after it, which tells whether it is the last. They are held in blocks, as many as there is data
+// for, which are used again for the next chunk.
 type chunks struct {
-	src   *source
-	size  int64 // of the whole; -1: not known yet
-	buf   []byte
-	start int64 // where in the source buf begins
-	ended bool  // the source gave all
+	src    *source
+	size   int64 // of the whole; -1: not known yet
+	ended  bool  // the source gave all
+	start  int64 // where in the source begins what is held
+	held   int64 // how much that is
+	blocks [][]byte
+	first  int64 // where in the blocks it begins
 }
+
+const blockSize = 64 << 10
 
 // at is the chunk that begins at offset, and its length; it may be asked for again.
 func (c *chunks) at(offset int64) (io.Reader, int64, error) {
@@ -33,33 +38,29 @@ func (c *chunks) at(offset int64) (io.Reader, int64, error) {
 	if err := c.fill(offset); err != nil {
 		return nil, 0, err
 	}
-	n := min(ChunkSize, len(c.buf))
-	return bytes.NewReader(c.buf[:n]), int64(n), nil
+	n := min(ChunkSize, c.held)
+	return &blockReader{c.blocks, c.first, c.first + n}, n, nil
 }
 
-// fill reads on until buf holds the chunk at offset, and learns the size where the source ends.
+// fill reads on until the chunk at offset is held, and learns the size where the source ends.
 func (c *chunks) fill(offset int64) error {
 	if offset < c.start {
 		return errors.New("storage: the server lost a part of the upload, which cannot be read again")
 	}
-	kept := 0
-	if have := c.start + int64(len(c.buf)); offset < have {
-		kept = copy(c.buf, c.buf[offset-c.start:])
-	} else if skip := offset - have; skip > 0 {
+	if skip := offset - c.start - c.held; skip > 0 {
 		if n, err := io.CopyN(io.Discard, c.src.reader, skip); err != nil {
 			return fmt.Errorf("storage: reading up to where the upload stands, after %d bytes of %d: %w", n, skip, err)
 		}
 	}
+	c.drop(min(offset-c.start, c.held))
 	c.start = offset
-	c.buf = c.buf[:kept]
-	for !c.ended && int64(len(c.buf)) < c.wanted() {
-		c.grow()
-		n, err := io.ReadFull(c.src.reader, c.buf[len(c.buf):min(c.wanted(), int64(cap(c.buf)))])
-		c.buf = c.buf[:len(c.buf)+n]
+	for !c.ended && c.held < c.wanted() {
+		n, err := io.ReadFull(c.src.reader, c.room())
+		c.held += int64(n)
 		switch {
 		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 			c.ended = true
-			end := offset + int64(len(c.buf))
+			end := offset + c.held
 			if c.size >= 0 && end < c.size {
 				return fmt.Errorf("storage: the reader gave %d bytes of %d: %w", end, c.size, io.ErrUnexpectedEOF)
 			}
@@ -71,7 +72,7 @@ func (c *chunks) fill(offset int64) error {
 	return nil
 }
 
-// wanted is how much of the source buf is to hold.
+// wanted is how much is to be held.
 func (c *chunks) wanted() int64 {
 	if c.size < 0 {
 		return ChunkSize + 1
@@ -79,18 +80,38 @@ func (c *chunks) wanted() int64 {
 	return min(ChunkSize, c.size-c.start)
 }
 
-// firstRoom is the room for what is read of a source whose size is not known, until that turns out
-// to be more: not every object is as large as a chunk.
-const firstRoom = ChunkSize / 8
+// drop lets go of the first n bytes. Blocks that are free come after those that are not.
+func (c *chunks) drop(n int64) {
+	c.first, c.held = c.first+n, c.held-n
+	free := c.first / blockSize
+	slices.Reverse(c.blocks[:free])
+	slices.Reverse(c.blocks[free:])
+	slices.Reverse(c.blocks)
+	c.first %= blockSize
+}
 
-// grow makes room in buf where there is none.
-func (c *chunks) grow() {
-	if len(c.buf) < cap(c.buf) {
-		return
+// room is where the next bytes are read to: the rest of a block, or as much of it as is wanted.
+func (c *chunks) room() []byte {
+	end := c.first + c.held
+	i, from := end/blockSize, end%blockSize
+	if i == int64(len(c.blocks)) {
+		c.blocks = append(c.blocks, make([]byte, blockSize))
 	}
-	room := c.wanted()
-	if c.size < 0 && cap(c.buf) == 0 {
-		room = firstRoom
+	return c.blocks[i][from:min(blockSize, from+c.wanted()-c.held)]
+}
+
+// blockReader reads what is between two places in blocks.
+type blockReader struct {
+	blocks  [][]byte
+	at, end int64
+}
+
+func (r *blockReader) Read(p []byte) (int, error) {
+	if r.at == r.end {
+		return 0, io.EOF
 	}
-	c.buf = append(make([]byte, 0, room), c.buf...)
+	from := r.at % blockSize
+	n := copy(p, r.blocks[r.at/blockSize][from:min(blockSize, from+r.end-r.at)])
+	r.at += int64(n)
+	return n, nil
 }
