@@ -22,7 +22,7 @@ import (
 	"github.com/streamconn/streamconn/sqlconn"
 )
 
-// Figures is what is counted, not timed.
+// Figures is what is counted, or divided, not compared.
 type Figures struct {
 	ID, Title, Text string
 	Header          []string
@@ -38,7 +38,7 @@ type Promise struct {
 
 // Counts are what is counted; each ends with its tb, and is quick in its short form.
 func Counts() []func(tb testing.TB, short bool) Figures {
-	return []func(testing.TB, bool) Figures{stampedes, twoProcs, memory, streamed, transfers}
+	return []func(testing.TB, bool) Figures{whereTimeGoes, stampedes, twoProcs, memory, streamed, transfers}
 }
 
 type (
