@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/streamconn/streamconn/connection"
+	"github.com/streamconn/streamconn/internal/faults/gate"
 	"github.com/streamconn/streamconn/internal/faults/load"
 	"github.com/streamconn/streamconn/internal/faults/trial"
 	"github.com/streamconn/streamconn/internal/integration/servers"
@@ -40,14 +41,14 @@ var schema = []string{
 type project struct {
 	*servers.PostgREST
 	admin *sql.DB
-	gate  *gate
+	gate  gate.Gate
 }
 
 func start(t *testing.T) *project {
 	t.Helper()
-	p := &project{gate: new(gate)}
+	p := new(project)
 	p.PostgREST = servers.StartPostgREST(t, servers.PostgRESTOptions{
-		Database: servers.StartPostgres(t), SQL: schema, Gateway: p.gate.before,
+		Database: servers.StartPostgres(t), SQL: schema, Gateway: p.gate.Before,
 	})
 	p.admin = p.Database.Admin(t)
 	p.admin.SetMaxIdleConns(0) // or it would have goroutines that come and go with the server

@@ -7,11 +7,12 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"net/http"
+	"strings"
 	"sync"
 	"testing"
 
 	"github.com/streamconn/streamconn/connection"
+	"github.com/streamconn/streamconn/internal/faults/gate"
 	"github.com/streamconn/streamconn/internal/faults/load"
 	"github.com/streamconn/streamconn/internal/faults/trial"
 	"github.com/streamconn/streamconn/supabase"
@@ -198,30 +199,26 @@ func testGateway(t *testing.T, p *project) {
 		}
 		trial.Fault(t, name, readsSurvive, func(t *testing.T, c *trial.Case) string {
 			conn := p.open(t, c, p.addr(t))
-			c.Closes = append(c.Closes, func() error { p.gate.says(nil); return nil })
-			statuses := []int{502, 503, 504, 520, 521, 522, 523, 524}
+			c.Closes = append(c.Closes, func() error { p.gate.Says(nil); return nil })
 			seen := p.loaded(t, c, conn, func(l *load.Load) {
 				for range trial.Rounds(1, 20) {
-					for _, status := range statuses {
-						until := p.gate.hits.Load() + 20
-						p.gate.says(&answer{
-							status: status, oneIn: 3, after: after, kind: "text/html",
-							body: fmt.Sprintf("<html><title>%d %s</title>", status, http.StatusText(status)),
-						})
-						load.Eventually(t, "the gateway answers", func() bool { return p.gate.hits.Load() >= until })
-						p.gate.says(nil)
+					for _, status := range gate.Statuses {
+						until := p.gate.Hits() + 20
+						p.gate.Says(gate.Page(status, 3, after))
+						load.Eventually(t, "the gateway answers", func() bool { return p.gate.Hits() >= until })
+						p.gate.Says(nil)
 						l.Go(t, 20)
 					}
 				}
 			})
-			return fmt.Sprintf("%s; a third of the answers were %d", seen, statuses[0]) + list(statuses[1:])
+			return seen + "; a third of the answers were " + strings.Trim(fmt.Sprint(gate.Statuses), "[]")
 		})
 	}
 
 	trial.Fault(t, "gateway does not know the key", "answered at once", func(t *testing.T, c *trial.Case) string {
 		conn := p.open(t, c, p.addr(t))
-		c.Closes = append(c.Closes, func() error { p.gate.says(nil); return nil })
-		p.gate.says(&answer{status: 401, oneIn: 1, kind: "application/json", body: `{"message":"Invalid API key"}`})
+		c.Closes = append(c.Closes, func() error { p.gate.Says(nil); return nil })
+		p.gate.Says(&gate.Answer{Status: 401, OneIn: 1, Type: "application/json", Body: `{"message":"Invalid API key"}`})
 		for range trial.Rounds(10, 1000) {
 			c.Reads.Add(1)
 			c.ReadFails.Add(1)
@@ -236,15 +233,4 @@ func testGateway(t *testing.T, p *project) {
 		}
 		return "ErrUnauthorized each time; no retry"
 	})
-}
-
-func list(statuses []int) (text string) {
-	for i, s := range statuses {
-		sep := ", "
-		if i == len(statuses)-1 {
-			sep = " and "
-		}
-		text += sep + fmt.Sprint(s)
-	}
-	return text
 }

