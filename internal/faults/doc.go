@@ -3,7 +3,8 @@
 // print a table of it at their end.
 //
 //	go test ./...                                                    the short form
-//	STREAMCONN_FAULTS=long go test -timeout 30m . ./postgrest        many rounds of each fault
+//	STREAMCONN_FAULTS=long go test -timeout 60m . ./postgrest        many rounds of each fault
+//	go run ./soak -for 20m                                           everything at once, for as long
 //
 // The tests need Linux, PostgreSQL, MariaDB and PostgREST, and skip, by name, what is not there, unless
 // STREAMCONN_REQUIRE_SERVERS=1 makes that a failure.

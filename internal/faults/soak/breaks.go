@@ -30,8 +30,8 @@ func (w *world) breakThings() *breaking {
 	b := &breaking{world: w, counts: make(map[string]int)}
 	b.ctx, b.cancel = context.WithCancel(context.Background())
 	b.loop(3*time.Second, b.servers())
-	for i, name := range []string{"Postgres", "PostgREST", "project"} {
-		b.loop(700*time.Millisecond, b.network(name, w.networks[i]))
+	for _, ways := range w.networks {
+		b.loop(700*time.Millisecond, b.network(ways))
 	}
 	b.loop(time.Second, b.gateway)
 	b.loop(time.Second, b.service)
@@ -84,8 +84,8 @@ func (b *breaking) administer(statement string) {
 // servers kills servers and starts them again, one at a time, each of the ways in turn.
 func (b *breaking) servers() (once func()) {
 	ways := []struct {
-		name   string
-		break_ func()
+		name string
+		how  func()
 	}{
 		{"backends terminated", func() {
 			b.administer("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'streamconn'")
@@ -111,17 +111,17 @@ func (b *breaking) servers() (once func()) {
 	return func() {
 		way := ways[next%len(ways)]
 		next++
-		way.break_()
+		way.how()
 		b.count(way.name)
 	}
 }
 
 // network has one of two ways to a server fail.
-func (b *breaking) network(name string, ways [2]*toxic.Proxy) (once func()) {
+func (b *breaking) network(ways [2]*toxic.Proxy) (once func()) {
 	kinds := []struct {
-		name   string
-		break_ func(p *toxic.Proxy)
-		heal   func(p *toxic.Proxy)
+		name string
+		how  func(p *toxic.Proxy)
+		heal func(p *toxic.Proxy)
 	}{
 		{"delays", func(p *toxic.Proxy) { p.Delay(b.t, 20*time.Millisecond) }, (*toxic.Proxy).Heal},
 		{"cut", func(p *toxic.Proxy) { p.Cut(b.t) }, func(*toxic.Proxy) {}},
@@ -134,7 +134,7 @@ func (b *breaking) network(name string, ways [2]*toxic.Proxy) (once func()) {
 	return func() {
 		kind, p := kinds[next%len(kinds)], ways[rand.IntN(len(ways))]
 		next++
-		kind.break_(p)
+		kind.how(p)
 		b.wait(50*time.Millisecond + rand.N(350*time.Millisecond))
 		kind.heal(p)
 		b.count("network " + kind.name)

@@ -74,10 +74,16 @@ func (f *secretsFile) change(name string) error {
 	return f.write(f.text())
 }
 
+// conn is a connection of either kind.
+type conn interface {
+	connection.Any
+	Reset() error
+}
+
 // disturb does to connections in use what their users may do.
-func disturb(w *work, f *secretsFile, conns map[string]connection.Any) {
+func disturb(w *work, f *secretsFile, conns map[string]conn) {
 	names := []string{pgName, fileName, restName, appName, adminName}
-	one := func() connection.Any { return conns[names[rand.IntN(len(names))]] }
+	one := func() conn { return conns[names[rand.IntN(len(names))]] }
 	w.goes(w.kind("secrets rewritten", false), 700*time.Millisecond, func(context.Context) error {
 		return f.change(names[rand.IntN(len(names))])
 	})
@@ -95,7 +101,7 @@ func disturb(w *work, f *secretsFile, conns map[string]connection.Any) {
 		return nil
 	})
 	w.goes(w.kind("connections reset", false), 500*time.Millisecond, func(context.Context) error {
-		return one().(interface{ Reset() error }).Reset() //nolint:errcheck,forcetypeassert // all are
+		return one().Reset()
 	})
 }
 

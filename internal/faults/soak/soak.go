@@ -147,7 +147,7 @@ func (s *soak) start() {
 	}
 	useFiles(s.work, "project", s.admin, s.files)
 	useFunctions(s.work, "project", s.admin)
-	disturb(s.work, s.file, map[string]connection.Any{
+	disturb(s.work, s.file, map[string]conn{
 		pgName: s.pg, fileName: s.lite, restName: s.rest, appName: s.app, adminName: s.admin,
 	})
 	openAndClose(s.work, s.places, []connection.Option{

@@ -36,10 +36,9 @@ type work struct {
 	still sync.RWMutex // locked by who measures
 	kinds []*kind
 
-	mu    sync.Mutex
-	wrong []string // the first few things that must not be
-	wrongs,
-	untyped int64
+	mu     sync.Mutex
+	wrong  []string // the first few things that must not be
+	wrongs int64    // all of them
 }
 
 func (w *work) kind(name string, fails bool) *kind {
