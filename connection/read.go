@@ -10,7 +10,8 @@ import (
 // Read is a cached read: the result of load, kept under key for ttl. The next Read of that key
 // gets it without running load, for as long as it is younger than its ttl and nothing has
 // ended it: [Write], [Clear], changed parameters, Close. However many ask at once, one load
-// runs; the others wait for it, each on its own context.
+// runs; the others wait for it, each on its own context, and who has more time than it goes on when
+// it gives up.
 //
 // The key belongs to this connection, to a view's identity, and to V; it is a text, or the [Key] of
 // several parts. A ttl of 0 bypasses the cache, [cache.Forever] never expires, [cache.Default]
@@ -72,7 +73,7 @@ func loadIn[T, V any](
 	}
 	p.Expires = earlier(p.Expires, s.expires)
 	p.Transient = s.transient(p.Transient)
-	tries := &tries[T, V]{state: s, from: leaserOf(c), transient: p.Transient, load: load}
+	tries := &tries[T, V]{state: s, from: leaserOf(c), began: time.Now(), transient: p.Transient, load: load}
 	tries.reading = s.prepare()
 	if tries.reading == nil {
 		return tries.run(ctx)
@@ -83,7 +84,15 @@ func loadIn[T, V any](
 			s.tellForever()
 		}
 	}
-	return cache.Get(ctx, scope(tries.reading), key, p, tries.run)
+	for {
+		v, err := cache.Get(ctx, scope(tries.reading), key, p, tries.run)
+		if err == nil {
+			return v, nil
+		}
+		if again, err := tries.afterOthers(ctx, err); !again {
+			return v, err
+		}
+	}
 }
 
 // Lookup is the part of [Load] that finds what is kept, and does nothing else: it neither
@@ -126,14 +135,15 @@ func LookupLasting[V any](c Any, text string, args []byte, p *cache.Policy) (V, 
 type tries[T, V any] struct {
 	*state
 	from      leaser[T]
-	reading   *reading // nil: not cached
+	reading   *reading  // nil: not cached
+	began     time.Time // the call
 	transient func(error) bool
 	load      func(context.Context, T) (V, error)
 }
 
 func (t *tries[T, V]) run(ctx context.Context) (v V, err error) {
 	note := func() { t.retries.Add(1) }
-	err = t.cfg.retry.do(ctx, t.transient, note, func() (err error) {
+	err = t.cfg.retry.do(ctx, t.began, t.transient, note, func() (err error) {
 		v, err = t.once(ctx)
 		return err
 	})
@@ -142,6 +152,27 @@ func (t *tries[T, V]) run(ctx context.Context) (v V, err error) {
 		return none, err
 	}
 	return v, nil
+}
+
+// afterOthers tells whether err is another call's, which loaded for this one as well and gave up because
+// its own time was up, while this one has time left. It has then waited as long as a next try does.
+func (t *tries[T, V]) afterOthers(ctx context.Context, err error) (again bool, _ error) {
+	gave, ok := err.(*retriedError) //nolint:errorlint // those within an error are of what a load reads itself
+	if !ok {
+		return false, err
+	}
+	end := t.cfg.retry.end(ctx, t.began)
+	if !gave.end.Before(end) || !time.Now().Add(gave.pause).Before(end) {
+		return false, err
+	}
+	timer := time.NewTimer(gave.pause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true, nil
+	case <-ctx.Done():
+		return false, endedContext(ctx, err)
+	}
 }
 
 func (t *tries[T, V]) once(ctx context.Context) (V, error) {
@@ -222,5 +253,5 @@ func (s *state) drop(match func(cache.Info) bool) {
 // is worth another try.
 func Again(ctx context.Context, c Any, transient func(error) bool, try func() error) error {
 	s := c.base()
-	return s.cfg.retry.do(ctx, transient, func() { s.retries.Add(1) }, try)
+	return s.cfg.retry.do(ctx, time.Now(), transient, func() { s.retries.Add(1) }, try)
 }

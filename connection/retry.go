@@ -47,15 +47,20 @@ func (r Retry) pause(tries int) time.Duration {
 	return d - rand.N(d/2+1)
 }
 
-// do runs try until it succeeds, fails for good, or the time is up. A Retry-After that the error
-// carries is honoured; one that ends after the time is up ends the tries at once.
-func (r Retry) do(ctx context.Context, transient func(error) bool, note func(), try func() error) error {
-	r = r.withDefaults()
-	start := time.Now()
-	end, bounded := ctx.Deadline()
-	if !bounded {
-		end = start.Add(r.Window)
+// end is when the time is up of a call that began so.
+func (r Retry) end(ctx context.Context, began time.Time) time.Time {
+	if end, bounded := ctx.Deadline(); bounded {
+		return end
 	}
+	return began.Add(r.withDefaults().Window)
+}
+
+// do runs try until it succeeds, fails for good, or the time is up of a call that began so. A
+// Retry-After that the error carries is honoured; one that ends after the time is up ends the tries at
+// once.
+func (r Retry) do(ctx context.Context, began time.Time, transient func(error) bool, note func(), try func() error) error {
+	r = r.withDefaults()
+	end := r.end(ctx, began)
 	for tries := 1; ; tries++ {
 		err := try()
 		if err == nil {
@@ -75,7 +80,7 @@ func (r Retry) do(ctx context.Context, transient func(error) bool, note func(), 
 			pause = max(pause, after.RetryAfter())
 		}
 		if !time.Now().Add(pause).Before(end) {
-			return &retriedError{tries: tries, elapsed: time.Since(start), err: err}
+			return &retriedError{tries: tries, elapsed: time.Since(began), end: end, pause: pause, err: err}
 		}
 		note()
 		timer := time.NewTimer(pause)
@@ -92,6 +97,8 @@ func (r Retry) do(ctx context.Context, transient func(error) bool, note func(), 
 type retriedError struct {
 	tries   int
 	elapsed time.Duration
+	end     time.Time     // of the time for it
+	pause   time.Duration // after which the next try would have been, had there been more
 	err     error
 }
 

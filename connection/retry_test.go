@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -270,5 +271,100 @@ func TestAgain(t *testing.T) {
 		if runs != 1 || err != driver.ErrBadConn { //nolint:errorlint // as it is
 			t.Errorf("%d runs, %v: only the caller's rule counts", runs, err)
 		}
+	})
+}
+
+// Who joins the load of somebody with less time is not served with the end of that.
+func TestWhoHasMoreTimeGoesOnWhenALeaderGivesUp(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name         string
+		leader, mine time.Duration // their deadlines; 0: none, which is 5 s
+		joins        time.Duration // after the leader
+		back         time.Duration // when the source is, after the leader's call
+		works        bool
+	}{
+		{"a deadline", 20 * time.Millisecond, 10 * time.Second, 0, time.Second, true},
+		{"none", 20 * time.Millisecond, 0, 0, time.Second, true},
+		{"after one without", 0, 0, 4 * time.Second, 7 * time.Second, true},
+		{"too little of it", 20 * time.Millisecond, 0, 0, 6 * time.Second, false},
+		{"as much as the leader", 0, 0, 0, 6 * time.Second, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				c := open(t, world(t, nil), "x", new(source).connect)
+				began := time.Now()
+				tries := 0
+				load := func(ctx context.Context, _ *client) (string, error) {
+					tries++
+					time.Sleep(10 * time.Millisecond)
+					if time.Since(began) < test.back {
+						return "", said(true)
+					}
+					return "ok", ctx.Err()
+				}
+				read := func(within time.Duration) (string, error) {
+					ctx, cancel := context.Background(), context.CancelFunc(func() {})
+					if within > 0 {
+						ctx, cancel = context.WithTimeout(ctx, within)
+					}
+					defer cancel()
+					return connection.Read(ctx, c, "k", cacheForever, load)
+				}
+				var wg sync.WaitGroup
+				wg.Go(func() {
+					if v, err := read(test.leader); err == nil {
+						t.Errorf("the leader got %q", v)
+					}
+				})
+				synctest.Wait() // it leads
+				time.Sleep(test.joins)
+				for range 100 {
+					wg.Go(func() {
+						v, err := read(test.mine)
+						if works := v == "ok" && err == nil; works != test.works {
+							t.Errorf("%q, %v after %v", v, err, time.Since(began))
+						}
+						if _, ok := errors.AsType[said](err); err != nil && !ok {
+							t.Errorf("%v is not the source's", err)
+						}
+						if test.mine == 0 && time.Since(began) > test.joins+5*time.Second+10*time.Millisecond {
+							t.Errorf("it took until %v", time.Since(began))
+						}
+					})
+				}
+				wg.Wait()
+				if tries > 30 {
+					t.Errorf("%d tries", tries)
+				}
+			})
+		})
+	}
+}
+
+func TestWaitForAnotherLoadEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := open(t, world(t, nil), "x", new(source).connect)
+		load := func(context.Context, *client) (string, error) { return "", retryAfterError{time.Second} }
+		ctx, cancel := context.WithCancel(context.Background())
+		began := time.Now()
+		time.AfterFunc(500*time.Millisecond, cancel)
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			soon, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+			defer cancel()
+			_, _ = connection.Read(soon, c, "k", cacheForever, func(ctx context.Context, c *client) (string, error) {
+				time.Sleep(10 * time.Millisecond)
+				return load(ctx, c)
+			})
+		})
+		synctest.Wait()
+		_, err := connection.Read(ctx, c, "k", cacheForever, load)
+		if !errors.Is(err, context.Canceled) || time.Since(began) != 500*time.Millisecond {
+			t.Errorf("%v after %v", err, time.Since(began))
+		}
+		wg.Wait()
 	})
 }
