@@ -48,9 +48,9 @@ func (f *secretsFile) text() string {
 	section(pgName, "url", f.places.Postgres[f.ways[pgName]])
 	section(fileName, "url", "sqlite:///"+f.places.SQLite)
 	fmt.Fprintf(&b, "[connections.%s.create_engine_kwargs]\npool_size = %d\n", fileName, 4+f.ways[fileName])
-	section(restName, "SUPABASE_URL", f.places.Rest[f.ways[restName]], "SUPABASE_KEY", f.places.Key, "timeout", "2s")
-	section(appName, "SUPABASE_URL", f.places.Project[f.ways[appName]], "SUPABASE_KEY", f.places.AnonKey, "timeout", "2s")
-	section(adminName, "SUPABASE_URL", f.places.Project[f.ways[adminName]], "SUPABASE_KEY", f.places.Service, "timeout", "2s")
+	section(restName, "SUPABASE_URL", f.places.Rest[f.ways[restName]], "SUPABASE_KEY", f.places.Key, "timeout", "10s")
+	section(appName, "SUPABASE_URL", f.places.Project[f.ways[appName]], "SUPABASE_KEY", f.places.AnonKey, "timeout", "10s")
+	section(adminName, "SUPABASE_URL", f.places.Project[f.ways[adminName]], "SUPABASE_KEY", f.places.Service, "timeout", "10s")
 	return b.String()
 }
 
@@ -120,7 +120,7 @@ func openAndClose(w *work, p *places, opts []connection.Option) {
 			}
 			return err
 		}
-		conn, err := supabase.Open(ctx, "own", append(opts, supabase.WithURL(p.Rest[rand.IntN(2)]), supabase.WithKey(p.Key), supabase.WithTimeout(2*time.Second))...)
+		conn, err := supabase.Open(ctx, "own", append(opts, supabase.WithURL(p.Rest[rand.IntN(2)]), supabase.WithKey(p.Key), supabase.WithTimeout(10*time.Second))...)
 		if err != nil {
 			return err
 		}

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"runtime"
+	"runtime/pprof"
 	"slices"
 	"strings"
 	"time"
@@ -17,6 +19,7 @@ import (
 type report struct {
 	length, warm, took time.Duration
 	flags              string
+	heap               string
 
 	broken   map[string]int
 	kinds    []*kind
@@ -31,6 +34,19 @@ type report struct {
 func (r *report) window() []sample {
 	i, _ := slices.BinarySearchFunc(r.samples, r.warm, func(s sample, at time.Duration) int { return int(s.At - at) })
 	return r.samples[i:]
+}
+
+// writeHeap writes a heap profile, if there is to be one.
+func (r *report) writeHeap(which string) (err error) {
+	if r.heap == "" {
+		return nil
+	}
+	f, err := os.Create(r.heap + "." + which)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	return pprof.Lookup("heap").WriteTo(f, 0)
 }
 
 // verdict is an error for each promise that was broken.

@@ -39,8 +39,9 @@ type soak struct {
 	files   []*files
 }
 
-// run uses everything for as long as length, and gives the report; nil if it could not begin.
-func run(ctx context.Context, length time.Duration) (r *report, err error) {
+// run uses everything for as long as length, and gives the report; nil if it could not begin. Unless
+// heap is empty, it is the begin of the names of two heap profiles.
+func run(ctx context.Context, length time.Duration, heap string) (r *report, err error) {
 	dir, err := os.MkdirTemp("", "streamconn-soak-")
 	if err != nil {
 		return nil, err
@@ -59,7 +60,7 @@ func run(ctx context.Context, length time.Duration) (r *report, err error) {
 		return nil, err
 	}
 	s := &soak{world: world, places: &world.places, dir: dir}
-	r = &report{length: length, warm: min(5*time.Minute, length/3), flags: raceFlag}
+	r = &report{length: length, heap: heap, warm: min(5*time.Minute, length/3), flags: raceFlag}
 	if err := s.use(ctx, r); err != nil {
 		return nil, err
 	}
@@ -175,8 +176,13 @@ func (s *soak) sample(ctx context.Context, r *report, began time.Time) error {
 			return err
 		}
 		r.samples = append(r.samples, m)
+		if len(r.window()) == 1 {
+			if err := r.writeHeap("first"); err != nil {
+				return err
+			}
+		}
 	}
-	return nil
+	return r.writeHeap("last")
 }
 
 // account compares what was written with what is there, past all networks and with nothing left of what
@@ -245,14 +251,16 @@ func (s *soak) accountProject(ctx context.Context, r *report) error {
 
 	var stored outcome
 	for _, f := range s.files {
-		// What was removed was there before.
+		gone, going := int(f.gone.Load()), int(f.going.Load())
 		for n := range int(f.ledger.tried.Load()) {
-			if f.gone.has(n) {
+			if n < gone { // it was there, or nobody was told so
 				f.ledger.there.add(n)
 				continue
 			}
 			file, err := conn.WithTTL(0).Download(ctx, bucket, f.path(n))
 			switch {
+			case errors.Is(err, supabase.ErrNotFound) && n < going:
+				f.ledger.there.add(n)
 			case errors.Is(err, supabase.ErrNotFound):
 			case err != nil:
 				return err

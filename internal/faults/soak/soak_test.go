@@ -20,7 +20,7 @@ func TestMain(m *testing.M) {
 // A minute of it; the command has the long form.
 func TestSoak(t *testing.T) {
 	servers.NeedPostgREST(t)
-	r, err := run(t.Context(), time.Minute)
+	r, err := run(t.Context(), time.Minute, "")
 	if err != nil {
 		t.Error(err)
 	}

@@ -57,16 +57,17 @@ func useSessions(w *work, name string, conn *supabase.Conn, p *places) {
 	}
 }
 
-// folder is where a writer's files are: each version is a file of its own, but for one which is
-// replaced again and again.
-const bucket = "files"
+const (
+	bucket = "files"
+	kept   = 8 // files of a writer, the newest: the others are removed
+)
 
 // files is the account of a writer of files.
 type files struct {
-	w      int
-	ledger ledger
-	gone   set // those that were told to have been removed
-	latest atomic.Int64
+	w           int
+	ledger      ledger
+	latest      atomic.Int64 // one more than the newest
+	going, gone atomic.Int64 // those below were to be removed, and were told to have been
 }
 
 func (f *files) path(n int) string { return fmt.Sprintf("writer-%d/%d.bin", f.w, n) }
@@ -99,32 +100,35 @@ func useFiles(w *work, name string, conn *supabase.Conn, writers []*files) {
 			return err
 		})
 		// What is older than the last few is removed again.
-		var old atomic.Int64
 		w.goes(removals, 50*time.Millisecond, func(ctx context.Context) error {
-			n := int(old.Load())
-			if int64(n) >= f.latest.Load()-8 {
+			from := int(f.gone.Load())
+			to := min(int(f.latest.Load())-kept, from+100)
+			if to <= from {
 				return nil
 			}
-			_, err := conn.Remove(ctx, bucket, f.path(n))
-			if err != nil {
+			var paths []string
+			for n := from; n < to; n++ {
+				paths = append(paths, f.path(n))
+			}
+			f.going.Store(int64(to))
+			if _, err := conn.Remove(ctx, bucket, paths...); err != nil {
 				return err
 			}
-			old.Add(1)
-			f.gone.add(n)
-			there, err := conn.WithTTL(time.Second).Exists(ctx, bucket, f.path(n))
-			if err == nil && there && f.ledger.acked.has(n) {
-				return wrong("%s is there after it was removed", f.path(n))
+			f.gone.Store(int64(to))
+			there, err := conn.WithTTL(time.Second).Exists(ctx, bucket, f.path(to-1))
+			if err == nil && there && f.ledger.acked.has(to-1) {
+				return wrong("%s is there after it was removed", f.path(to-1))
 			}
 			return err
 		})
 		w.goes(reads, 20*time.Millisecond, func(ctx context.Context) error {
-			n := int(f.latest.Load()) - 1 // which is removed when eight more have come
+			n := int(f.latest.Load()) - 1 // which is there until so many more have come
 			if n < 0 {
 				return nil
 			}
 			data, err := download(ctx, conn, f.path(n))
 			switch {
-			case errors.Is(err, supabase.ErrNotFound) && f.latest.Load() > int64(n)+8:
+			case errors.Is(err, supabase.ErrNotFound) && f.latest.Load() > int64(n)+kept:
 				return nil // this took so long
 			case err != nil:
 				return err
@@ -135,8 +139,8 @@ func useFiles(w *work, name string, conn *supabase.Conn, writers []*files) {
 		})
 		w.goes(lists, 100*time.Millisecond, func(ctx context.Context) error {
 			n := int(f.latest.Load()) - 1
-			objects, err := conn.WithTTL(time.Second).ListObjects(ctx, bucket, fmt.Sprintf("writer-%d", f.w))
-			if err != nil || n < 0 || f.latest.Load() > int64(n)+8 {
+			objects, err := conn.WithTTL(time.Second).ListObjects(ctx, bucket, fmt.Sprintf("writer-%d", f.w), &supabase.ListOptions{Limit: 1000})
+			if err != nil || n < 0 || f.latest.Load() > int64(n)+kept {
 				return err
 			}
 			for _, o := range objects {
