@@ -79,17 +79,18 @@ type quantity struct {
 	of   func(s sample) int64
 	// A growth of so much is chance: by this share, or if that is less, by this amount. Pools have more
 	// connections after a fault than before it.
-	share  float64
-	amount int64
+	share    float64
+	amount   int64
+	resident bool
 }
 
 const mib = 1 << 20
 
 var quantities = []quantity{
-	{"resident memory, MiB", mib, func(s sample) int64 { return s.RSS }, 0.08, 8 * mib},
-	{"heap, MiB", mib, func(s sample) int64 { return s.Heap }, 0.10, 2 * mib},
-	{"goroutines", 1, func(s sample) int64 { return s.Goroutines }, 0.10, 24},
-	{"open files", 1, func(s sample) int64 { return s.Files }, 0.10, 24},
+	{"resident memory, MiB", mib, func(s sample) int64 { return s.RSS }, 0.08, 8 * mib, true},
+	{"heap, MiB", mib, func(s sample) int64 { return s.Heap }, 0.10, 2 * mib, false},
+	{"goroutines", 1, func(s sample) int64 { return s.Goroutines }, 0.10, 24, false},
+	{"open files", 1, func(s sample) int64 { return s.Files }, 0.10, 24, false},
 }
 
 // growth is how a quantity went from one end of some samples to the other.

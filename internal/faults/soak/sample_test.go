@@ -23,7 +23,7 @@ func TestWhatGrowsIsTold(t *testing.T) {
 		{"up and down", func(i int) int64 { return 100 + int64(i%7)*10 }, false},
 		{"one for each sample", func(i int) int64 { return 100 + int64(i) }, true},
 		{"a peak", func(i int) int64 { return 100 + int64(i/59)*1000 }, false},
-		{"a step", func(i int) int64 { return 100 + int64(i/30)*20 }, true},
+		{"a step", func(i int) int64 { return 100 + int64(i/30)*30 }, true},
 		{"less and less", func(i int) int64 { return 1000 - int64(i) }, false},
 	} {
 		if g := goroutines.over(series(test.value)); g.grew() != test.grew {
