@@ -49,6 +49,7 @@ var (
 	argTypesByID sync.Map // uint64 to reflect.Type
 	lastArgType  atomic.Uint64
 	mapOfAnyType = reflect.TypeFor[map[string]any]()
+	mapOfAnyInfo = argTypeOf(mapOfAnyType)
 	timeType     = reflect.TypeFor[time.Time]()
 )
 

@@ -8,6 +8,7 @@ import (
 	"math"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -130,15 +131,15 @@ func appendScalar(dst []byte, v any) ([]byte, bool) {
 // appendScalars encodes what parameters come in, if they are scalars: named ones, and maps of them. It
 // writes the same as the encoder does.
 func appendScalars(dst []byte, v any) ([]byte, bool) {
-	if named, ok := v.(sql.NamedArg); ok {
-		return appendScalar(appendString(append(dst, tagNamedArg), named.Name), named.Value)
-	}
-	info := argTypeOf(reflect.TypeOf(v))
-	if info.form != formMapOfAny {
-		return dst, false
+	if arg, ok := v.(sql.NamedArg); ok {
+		return appendScalar(appendString(append(dst, tagNamedArg), arg.Name), arg.Value)
 	}
 	m, ok := v.(map[string]any)
+	info := mapOfAnyInfo
 	if !ok {
+		if info = argTypeOf(reflect.TypeOf(v)); info.form != formMapOfAny {
+			return dst, false
+		}
 		m = reflect.ValueOf(v).Convert(mapOfAnyType).Interface().(map[string]any)
 	}
 	dst = binary.AppendUvarint(append(dst, tagTyped), info.id)
@@ -146,27 +147,34 @@ func appendScalars(dst []byte, v any) ([]byte, bool) {
 		return append(dst, 0), true
 	}
 	dst = binary.AppendUvarint(dst, uint64(len(m))+1)
-	var room [8]string
-	for _, name := range sortedNames(room[:0], m) {
-		if dst, ok = appendScalar(appendString(dst, name), m[name]); !ok {
+	var room [8]named
+	for _, e := range sorted(room[:0], m) {
+		if dst, ok = appendScalar(appendString(dst, e.name), e.value); !ok {
 			return dst, false
 		}
 	}
 	return dst, true
 }
 
-func sortedNames(names []string, m map[string]any) []string {
-	for name := range m {
-		names = append(names, name)
+// named is an entry of a map.
+type named struct {
+	name  string
+	value any
+}
+
+// sorted appends the entries in the order of their names.
+func sorted(entries []named, m map[string]any) []named {
+	for name, value := range m {
+		entries = append(entries, named{name, value})
 	}
-	if len(names) == 2 { // not worth a call
-		if names[1] < names[0] {
-			names[0], names[1] = names[1], names[0]
+	if len(entries) == 2 { // not worth a call
+		if entries[1].name < entries[0].name {
+			entries[0], entries[1] = entries[1], entries[0]
 		}
-		return names
+		return entries
 	}
-	slices.Sort(names)
-	return names
+	slices.SortFunc(entries, func(a, b named) int { return strings.Compare(a.name, b.name) })
+	return entries
 }
 
 // encoder encodes values of all kinds into a buffer of its own.
@@ -184,9 +192,9 @@ func (e *encoder) any(v any) (ok bool) {
 	if e.buf, ok = appendScalar(e.buf, v); ok {
 		return true
 	}
-	if named, ok := v.(sql.NamedArg); ok {
-		e.buf = appendString(append(e.buf, tagNamedArg), named.Name)
-		return e.any(named.Value)
+	if arg, ok := v.(sql.NamedArg); ok {
+		e.buf = appendString(append(e.buf, tagNamedArg), arg.Name)
+		return e.any(arg.Value)
 	}
 	value := reflect.ValueOf(v)
 	info := argTypeOf(value.Type())
@@ -290,9 +298,9 @@ func (e *encoder) elems(v reflect.Value) bool {
 
 // mapOfAny writes the entries in the order of their names.
 func (e *encoder) mapOfAny(m map[string]any) bool {
-	for _, name := range sortedNames(nil, m) {
-		e.buf = appendString(e.buf, name)
-		if !e.any(m[name]) {
+	for _, entry := range sorted(nil, m) {
+		e.buf = appendString(e.buf, entry.name)
+		if !e.any(entry.value) {
 			return false
 		}
 	}
