@@ -298,7 +298,7 @@ func TestWhoHasMoreTimeGoesOnWhenALeaderGivesUp(t *testing.T) {
 				tries := 0
 				load := func(ctx context.Context, _ *client) (string, error) {
 					tries++
-					time.Sleep(10 * time.Millisecond)
+					<-time.After(10 * time.Millisecond)
 					if time.Since(began) < test.back {
 						return "", said(true)
 					}
@@ -319,7 +319,7 @@ func TestWhoHasMoreTimeGoesOnWhenALeaderGivesUp(t *testing.T) {
 					}
 				})
 				synctest.Wait() // it leads
-				time.Sleep(test.joins)
+				<-time.After(test.joins)
 				for range 100 {
 					wg.Go(func() {
 						v, err := read(test.mine)
@@ -356,7 +356,7 @@ func TestWaitForAnotherLoadEndsWithItsContext(t *testing.T) {
 			soon, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
 			defer cancel()
 			_, _ = connection.Read(soon, c, "k", cacheForever, func(ctx context.Context, c *client) (string, error) {
-				time.Sleep(10 * time.Millisecond)
+				<-time.After(10 * time.Millisecond)
 				return load(ctx, c)
 			})
 		})
