@@ -108,6 +108,57 @@ func TestCountWithoutTotalIsAnError(t *testing.T) {
 	}
 }
 
+// By HEAD, PostgREST 12 says no more than a status.
+func TestCountFindsOutWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		header      string // of the HEAD's answer
+		status      int    // of what follows
+		body, total string
+		want        int64
+		means       error
+		asked       string
+	}{
+		"a mistake": {
+			status: 404, body: `{"code":"42P01","message":"relation \"t\" does not exist"}`, means: database.ErrUndefined,
+			asked: "HEAD ?id=gt.1&limit=5; GET ?id=gt.1&limit=0; ",
+		},
+		"a database that is back": {
+			status: 206, body: `[]`, total: "*/7", want: 7,
+			asked: "HEAD ?id=gt.1&limit=5; GET ?id=gt.1&limit=0; ",
+		},
+		"what says itself what is wrong": {
+			header: "PostgREST; error=PGRST205", means: database.ErrUndefined,
+			asked: "HEAD ?id=gt.1&limit=5; ",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var asked strings.Builder
+			db := serve(t, func(w http.ResponseWriter, r *http.Request) {
+				fmt.Fprintf(&asked, "%s ?%s; ", r.Method, r.URL.RawQuery)
+				if r.Header.Get("Prefer") != "count=exact" {
+					t.Errorf("Prefer: %q", r.Header.Get("Prefer"))
+				}
+				if r.Method == http.MethodHead {
+					if tt.header != "" {
+						w.Header().Set("Proxy-Status", tt.header)
+					}
+					w.WriteHeader(http.StatusBadRequest)
+					return
+				}
+				w.Header().Set("Content-Range", tt.total)
+				w.WriteHeader(tt.status)
+				_, _ = io.WriteString(w, tt.body)
+			})
+			n, err := database.Count(t.Context(), db.Table("t").Gt("id", 1).Limit(5))
+			if n != tt.want || !errors.Is(err, tt.means) || asked.String() != tt.asked {
+				t.Errorf("%d, %v; asked %s", n, err, asked.String())
+			}
+		})
+	}
+}
+
 // Misuse is an error and sends nothing.
 func TestNothingIsSentForInvalidUse(t *testing.T) {
 	t.Parallel()
