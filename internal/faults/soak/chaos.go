@@ -81,28 +81,37 @@ type conn interface {
 }
 
 // disturb does to connections in use what their users may do.
-func disturb(w *work, f *secretsFile, conns map[string]conn) {
+func disturb(w *work, f *secretsFile, conns map[string]conn, app func(context.Context) (*supabase.Conn, error)) {
 	names := []string{pgName, fileName, restName, appName, adminName}
-	one := func() conn { return conns[names[rand.IntN(len(names))]] }
+	with := func(do func(c conn) error) func(ctx context.Context) error {
+		return func(ctx context.Context) error {
+			if c := conns[names[rand.IntN(len(names))]]; c != nil {
+				return do(c)
+			}
+			c, err := app(ctx)
+			if err != nil {
+				return err
+			}
+			return do(c)
+		}
+	}
 	w.goes(w.kind("secrets rewritten", false), 700*time.Millisecond, func(context.Context) error {
 		return f.change(names[rand.IntN(len(names))])
 	})
-	w.goes(w.kind("caches cleared", false), 300*time.Millisecond, func(context.Context) error {
-		connection.Clear(one())
+	w.goes(w.kind("caches cleared", false), 300*time.Millisecond, with(func(c conn) error {
+		connection.Clear(c)
 		return nil
-	})
-	w.goes(w.kind("queries cleared", false), 100*time.Millisecond, func(context.Context) error {
-		switch c := one().(type) {
+	}))
+	w.goes(w.kind("queries cleared", false), 100*time.Millisecond, with(func(c conn) error {
+		switch c := c.(type) {
 		case *sqlconn.Conn:
 			c.ClearQuery("select id, name, sum from pets order by id")
 		case *supabase.Conn:
 			c.ClearQuery(c.Table("pets").Select("*").Order("id"))
 		}
 		return nil
-	})
-	w.goes(w.kind("connections reset", false), 500*time.Millisecond, func(context.Context) error {
-		return one().Reset()
-	})
+	}))
+	w.goes(w.kind("connections reset", false), 500*time.Millisecond, with(conn.Reset))
 }
 
 // openAndClose makes connections of one's own, uses and closes them.

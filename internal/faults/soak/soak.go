@@ -30,10 +30,10 @@ type soak struct {
 
 	registry connection.Registry
 	file     *secretsFile
+	options  []connection.Option
 	pg, lite *sqlconn.Conn
 	rest     *supabase.Conn
-	app      *supabase.Conn // the project in memory, for its users
-	admin    *supabase.Conn // and for its service
+	admin    *supabase.Conn // the project in memory, for its service
 
 	sources map[string]*source
 	files   []*files
@@ -120,13 +120,30 @@ func (s *soak) use(ctx context.Context, r *report) (err error) {
 
 func (s *soak) open(ctx context.Context) error {
 	opts := []connection.Option{connection.In(&s.registry), connection.WithRetry(connection.Retry{Window: patience})}
-	var errs [5]error
+	s.options = opts
+	var errs [4]error
 	s.pg, errs[0] = sqlconn.Get(ctx, pgName, opts...)
 	s.lite, errs[1] = sqlconn.Get(ctx, fileName, opts...)
 	s.rest, errs[2] = supabase.Get(ctx, restName, opts...)
-	s.app, errs[3] = supabase.Get(ctx, appName, opts...)
-	s.admin, errs[4] = supabase.Get(ctx, adminName, opts...)
+	s.admin, errs[3] = supabase.Get(ctx, adminName, opts...)
 	return errors.Join(errs[:]...)
+}
+
+// app is the project in memory for its users. It is closed from time to time, and whoever asks next gets
+// another: a connection remembers on purpose, for a day, which sessions followed which.
+func (s *soak) app(ctx context.Context) (*supabase.Conn, error) {
+	return supabase.Get(ctx, appName, s.options...)
+}
+
+// closeApp closes what app gives, while nobody uses it.
+func (s *soak) closeApp(ctx context.Context) error {
+	s.still.Lock()
+	defer s.still.Unlock()
+	app, err := s.app(ctx)
+	if err != nil {
+		return err
+	}
+	return app.Close()
 }
 
 // start begins all kinds of work.
@@ -149,13 +166,16 @@ func (s *soak) start() {
 	useFiles(s.work, "project", s.admin, s.files)
 	useFunctions(s.work, "project", s.admin)
 	disturb(s.work, s.file, map[string]conn{
-		pgName: s.pg, fileName: s.lite, restName: s.rest, appName: s.app, adminName: s.admin,
-	})
+		pgName: s.pg, fileName: s.lite, restName: s.rest, adminName: s.admin,
+	}, s.app)
 	openAndClose(s.work, s.places, []connection.Option{
 		connection.WithSecrets(secrets.Of(nil)), connection.WithLogger(s.registry.Logger), connection.WithEnviron(s.registry.Environ),
 		connection.WithRetry(connection.Retry{Window: patience}),
 	})
 }
+
+// closeEvery is after how many samples the connection of the users is closed.
+const closeEvery = 6
 
 // enough is how many samples it takes to tell whether something grows.
 const enough = 9
@@ -176,6 +196,11 @@ func (s *soak) sample(ctx context.Context, r *report, began time.Time) error {
 			return err
 		}
 		r.samples = append(r.samples, m)
+		if len(r.samples)%closeEvery == 0 {
+			if err := s.closeApp(ctx); err != nil {
+				return err
+			}
+		}
 		if len(r.window()) == 1 {
 			if err := r.writeHeap("first"); err != nil {
 				return err

@@ -17,26 +17,26 @@ import (
 )
 
 // useSessions signs users in and out, and reads as them, while their tokens are renewed.
-func useSessions(w *work, name string, conn *supabase.Conn, p *places) {
+func useSessions(w *work, name string, app func(context.Context) (*supabase.Conn, error), p *places) {
 	signIns := w.kind(name+": sign-ins and sign-outs", true)
 	reads := w.kind(name+": each user's own rows", true)
 	for user := range p.IDs {
 		by := supabase.Credentials{Email: p.Emails[user], Password: p.Passwords[user]}
 		var current atomic.Pointer[supabase.Session] // as a cookie would hold it
-		signIn := func(ctx context.Context) error {
+		w.goes(signIns, time.Second, func(ctx context.Context) error {
+			conn, err := app(ctx)
+			if err != nil {
+				return err
+			}
+			if s := current.Load(); s != nil && rand.IntN(20) == 0 {
+				current.Store(nil)
+				return conn.As(s).Auth().SignOut(ctx)
+			}
 			s, err := conn.CachedSignInWithPassword(ctx, by)
 			if err == nil {
 				current.Store(s)
 			}
 			return err
-		}
-		w.goes(signIns, time.Second, func(ctx context.Context) error {
-			s := current.Load()
-			if s == nil || rand.IntN(10) > 0 {
-				return signIn(ctx)
-			}
-			current.Store(nil)
-			return conn.As(s).Auth().SignOut(ctx)
 		})
 		for range 2 {
 			w.goes(reads, 20*time.Millisecond, func(ctx context.Context) error {
@@ -44,10 +44,14 @@ func useSessions(w *work, name string, conn *supabase.Conn, p *places) {
 				if s == nil {
 					return nil
 				}
+				conn, err := app(ctx)
+				if err != nil {
+					return err
+				}
 				mine := conn.As(s, supabase.OnSession(func(_ context.Context, next *supabase.Session) {
 					current.CompareAndSwap(s, next)
 				}))
-				err := readNotes(ctx, mine.WithTTL([]time.Duration{0, time.Second, cache.Forever}[rand.IntN(3)]), user)
+				err = readNotes(ctx, mine.WithTTL([]time.Duration{0, time.Second, cache.Forever}[rand.IntN(3)]), user)
 				if errors.Is(err, supabase.ErrSignInAgain) {
 					current.CompareAndSwap(s, nil)
 				}

@@ -103,7 +103,7 @@ func (s *server) start() error {
 		return err
 	}
 	err = waitFor(p, func() error {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 		defer cancel()
 		return s.admin.PingContext(ctx)
 	})

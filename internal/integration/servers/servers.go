@@ -20,7 +20,7 @@ const RequireVariable = "STREAMCONN_REQUIRE_SERVERS"
 
 // startTimeout bounds how long a server may take until it answers. It is generous: it is spent
 // only when something is broken.
-const startTimeout = 60 * time.Second
+const startTimeout = 3 * time.Minute
 
 // Missing skips the test because a program is not installed, or fails it where servers are
 // required. hint says how to install it.
