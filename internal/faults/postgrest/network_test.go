@@ -30,7 +30,7 @@ func testNetwork(t *testing.T, p *project) {
 	}
 
 	network("network delays", "slow is not broken: no call fails, none is tried again", func(t *testing.T, n *toxic.Proxy, conn *supabase.Conn, l *load.Load) {
-		for range trial.Rounds(2, 50) {
+		for range trial.Rounds(2, 15) {
 			n.Delay(t, 20*time.Millisecond)
 			l.Go(t, 50)
 			n.Heal()
@@ -42,14 +42,14 @@ func testNetwork(t *testing.T, p *project) {
 	})
 
 	network("network cuts connections", readsSurvive, func(t *testing.T, n *toxic.Proxy, _ *supabase.Conn, l *load.Load) {
-		for range trial.Rounds(10, 500) {
+		for range trial.Rounds(10, 150) {
 			n.Cut(t)
 			l.Go(t, 20)
 		}
 	})
 
 	network("network resets connections", readsSurvive, func(t *testing.T, n *toxic.Proxy, conn *supabase.Conn, l *load.Load) {
-		for range trial.Rounds(2, 50) {
+		for range trial.Rounds(2, 15) {
 			n.Reset(t)
 			tried(t, conn, 16)
 			n.Heal()
@@ -60,7 +60,7 @@ func testNetwork(t *testing.T, p *project) {
 	network("network halves answers", "half an answer is never taken for one; reads survive", func(t *testing.T, n *toxic.Proxy, conn *supabase.Conn, l *load.Load) {
 		// In the headers, just after them, in the rows.
 		for _, bytes := range []int64{100, 1000, 9000} {
-			for range trial.Rounds(1, 20) {
+			for range trial.Rounds(1, 6) {
 				n.Halve(t, bytes)
 				tried(t, conn, 16)
 				n.Heal()
@@ -70,7 +70,7 @@ func testNetwork(t *testing.T, p *project) {
 	})
 
 	network("network refuses connections", readsSurvive, func(t *testing.T, n *toxic.Proxy, conn *supabase.Conn, l *load.Load) {
-		for range trial.Rounds(2, 50) {
+		for range trial.Rounds(2, 15) {
 			n.Refuse()
 			tried(t, conn, 16)
 			n.Serve(t)
@@ -79,7 +79,7 @@ func testNetwork(t *testing.T, p *project) {
 	})
 
 	network("network swallows answers", "an attempt ends in its time, and reads survive", func(t *testing.T, n *toxic.Proxy, conn *supabase.Conn, l *load.Load) {
-		for range trial.Rounds(1, 50) {
+		for range trial.Rounds(1, 15) {
 			n.Blackhole(t)
 			tried(t, conn, 8)
 			n.Heal()

@@ -31,7 +31,7 @@ func TestPostgREST(t *testing.T) {
 	trial.Fault(t, "killed and restarted", readsSurvive, func(t *testing.T, c *trial.Case) string {
 		conn := p.open(t, c, p.addr(t))
 		return p.loaded(t, c, conn, func(l *load.Load) {
-			for range trial.Rounds(1, 20) {
+			for range trial.Rounds(1, 6) {
 				p.Kill(t)
 				tried(t, conn, 16)
 				p.Restart(t)
@@ -46,7 +46,7 @@ func TestPostgREST(t *testing.T) {
 	trial.Fault(t, "its database killed and back", readsSurvive, func(t *testing.T, c *trial.Case) string {
 		conn := p.open(t, c, p.addr(t))
 		return p.loaded(t, c, conn, func(l *load.Load) {
-			for range trial.Rounds(1, 20) {
+			for range trial.Rounds(1, 6) {
 				p.Database.Kill(t)
 				tried(t, conn, 16)
 				p.Database.Restart(t)
@@ -59,7 +59,7 @@ func TestPostgREST(t *testing.T) {
 	trial.Fault(t, "its database stopped and back", readsSurvive, func(t *testing.T, c *trial.Case) string {
 		conn := p.open(t, c, p.addr(t))
 		return p.loaded(t, c, conn, func(l *load.Load) {
-			for range trial.Rounds(1, 20) {
+			for range trial.Rounds(1, 6) {
 				p.Database.Stop(t)
 				tried(t, conn, 16)
 				p.Database.Restart(t)
@@ -72,7 +72,7 @@ func TestPostgREST(t *testing.T) {
 	trial.Fault(t, "its backends terminated", readsSurvive, func(t *testing.T, c *trial.Case) string {
 		conn := p.open(t, c, p.addr(t))
 		return p.loaded(t, c, conn, func(l *load.Load) {
-			for range trial.Rounds(2, 50) {
+			for range trial.Rounds(2, 15) {
 				p.administer(t, terminate)
 				tried(t, conn, 1)
 				l.Go(t, 20)
@@ -83,7 +83,7 @@ func TestPostgREST(t *testing.T) {
 	trial.Fault(t, "schema cache reloaded", "no call fails, and what is new can be called", func(t *testing.T, c *trial.Case) string {
 		conn := p.open(t, c, p.addr(t))
 		return p.loaded(t, c, conn, func(l *load.Load) {
-			for n := range trial.Rounds(5, 200) {
+			for n := range trial.Rounds(5, 50) {
 				p.administer(t, fmt.Sprintf("create or replace function public.generation_%d() returns int language sql stable as 'select %d'", n, n))
 				p.administer(t, "notify pgrst, 'reload schema'")
 				load.Eventually(t, "the new function can be called", func() bool {
@@ -119,7 +119,7 @@ func TestPostgREST(t *testing.T) {
 				p.administer(t, "alter role authenticator reset lock_timeout")
 				return nil
 			})
-			for range trial.Rounds(1, 20) {
+			for range trial.Rounds(1, 6) {
 				tx, err := p.admin.BeginTx(t.Context(), nil)
 				if err != nil {
 					t.Fatal(err)
@@ -170,7 +170,7 @@ func TestPostgREST(t *testing.T) {
 			return isTimeout(nap(0.3))
 		})
 		before := connection.Stats(conn).Retries
-		for range trial.Rounds(3, 100) {
+		for range trial.Rounds(3, 50) {
 			err := nap(60)
 			typed(t, err)
 			if !isTimeout(err) {
@@ -206,7 +206,7 @@ func testGateway(t *testing.T, p *project) {
 			conn := p.open(t, c, p.addr(t))
 			c.Closes = append(c.Closes, func() error { p.gate.Says(nil); return nil })
 			seen := p.loaded(t, c, conn, func(l *load.Load) {
-				for range trial.Rounds(1, 20) {
+				for range trial.Rounds(1, 6) {
 					for _, status := range gate.Statuses {
 						until := p.gate.Hits() + 20
 						p.gate.Says(gate.Page(status, 3, after))
@@ -224,7 +224,7 @@ func testGateway(t *testing.T, p *project) {
 		conn := p.open(t, c, p.addr(t))
 		c.Closes = append(c.Closes, func() error { p.gate.Says(nil); return nil })
 		p.gate.Says(&gate.Answer{Status: 401, OneIn: 1, Type: "application/json", Body: `{"message":"Invalid API key"}`})
-		for range trial.Rounds(10, 1000) {
+		for range trial.Rounds(10, 200) {
 			c.Reads.Add(1)
 			c.ReadFails.Add(1)
 			err := subject(t, conn).Read(t.Context())
