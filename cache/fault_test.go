@@ -216,7 +216,7 @@ func jumped(t *testing.T, at time.Time, d time.Duration) time.Time {
 	wall := (*uint64)(unsafe.Pointer(&moved))
 	*wall = uint64(int64(*wall) - int64(d/time.Second)<<30)
 	if moved.Sub(at) != 0 || moved.UnixNano() != at.UnixNano()-int64(d) {
-		t.Skipf("package time has another form: %v and %v", at, moved)
+		t.Fatalf("package time keeps its times in another form than this was written for: %v and %v", at, moved)
 	}
 	return moved
 }

@@ -88,10 +88,10 @@ func testFailover(t *testing.T, first, second site) {
 		})
 	}
 
-	failover("failover of a dead server", readsSurvive, func(t *testing.T, conn *sqlconn.Conn, f secretsFile, l *load.Load) {
+	failover("failover of a dead server", trial.ReadsSurvive, func(t *testing.T, conn *sqlconn.Conn, f secretsFile, l *load.Load) {
 		for range trial.Rounds(1, 10) {
 			first.Kill(t)
-			tried(t, conn, 16)
+			trial.Tried(t, conn, 16)
 			f.replace(t, section(second))
 			moves(t, conn, "Tom")
 			l.Wrote(t, 10)

@@ -10,11 +10,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/streamconn/streamconn/connection"
 	"github.com/streamconn/streamconn/internal/faults/load"
-	"github.com/streamconn/streamconn/internal/faults/toxic"
 	"github.com/streamconn/streamconn/internal/faults/trial"
 	"github.com/streamconn/streamconn/internal/integration/servers"
 	"github.com/streamconn/streamconn/sqlconn"
@@ -213,15 +211,6 @@ func (s site) loaded(t *testing.T, c *trial.Case, conn *sqlconn.Conn, breaks fun
 	return c.Survived()
 }
 
-// tried waits until so many more tries have failed.
-func tried(t *testing.T, conn *sqlconn.Conn, n uint64) {
-	t.Helper()
-	until := connection.Stats(conn).Retries + n
-	load.Eventually(t, "reads are tried again", func() bool { return connection.Stats(conn).Retries >= until })
-}
-
-const readsSurvive = "reads survive; a write runs once, and what it was told is so"
-
 func TestPostgres(t *testing.T) { testEngine(t, postgres) }
 func TestMariaDB(t *testing.T)  { testEngine(t, mariadb) }
 
@@ -229,12 +218,12 @@ func testEngine(t *testing.T, e engine) {
 	t.Helper()
 	s := e.site(t, e.start(t), "Rex")
 
-	trial.Fault(t, "killed and restarted", readsSurvive, func(t *testing.T, c *trial.Case) string {
+	trial.Fault(t, "killed and restarted", trial.ReadsSurvive, func(t *testing.T, c *trial.Case) string {
 		conn := s.open(t, c, s.Addr())
 		return s.loaded(t, c, conn, func(l *load.Load) {
 			for range trial.Rounds(1, 10) {
 				s.Kill(t)
-				tried(t, conn, 16)
+				trial.Tried(t, conn, 16)
 				s.Restart(t)
 				l.Go(t, 50)
 				l.Wrote(t, 10)
@@ -244,7 +233,7 @@ func testEngine(t *testing.T, e engine) {
 		})
 	})
 
-	trial.Fault(t, "all backends terminated", readsSurvive, func(t *testing.T, c *trial.Case) string {
+	trial.Fault(t, "all backends terminated", trial.ReadsSurvive, func(t *testing.T, c *trial.Case) string {
 		conn := s.open(t, c, s.Addr())
 		return s.loaded(t, c, conn, func(l *load.Load) {
 			for range trial.Rounds(10, 500) {
@@ -254,7 +243,7 @@ func testEngine(t *testing.T, e engine) {
 		})
 	})
 
-	trial.Fault(t, "too many connections", readsSurvive, func(t *testing.T, c *trial.Case) string {
+	trial.Fault(t, "too many connections", trial.ReadsSurvive, func(t *testing.T, c *trial.Case) string {
 		c.Readers = 24 // the pool has up to 15 connections
 		conn := s.open(t, c, s.Addr())
 		admin, err := s.admin.Conn(t.Context()) // who else might not get in
@@ -266,7 +255,7 @@ func testEngine(t *testing.T, e engine) {
 			for range trial.Rounds(2, 20) {
 				administer(t, admin, e.limit)
 				e.terminate(t, admin, s.Database)
-				tried(t, conn, 16)
+				trial.Tried(t, conn, 16)
 				administer(t, admin, e.unlimit)
 				l.Go(t, 50)
 			}
@@ -401,95 +390,11 @@ func (s site) conflicts(t *testing.T, c *trial.Case, session func(ctx context.Co
 // testNetwork has the network between the library and the server fail.
 func testNetwork(t *testing.T, s site) {
 	t.Helper()
-	network := func(name, promised string, breaks func(t *testing.T, p *toxic.Proxy, conn *sqlconn.Conn, l *load.Load)) {
-		trial.Fault(t, name, promised, func(t *testing.T, c *trial.Case) string {
-			p := toxic.New(t, s.Addr())
-			conn := s.open(t, c, p.Addr())
-			c.Closes = append([]func() error{p.Close}, c.Closes...)
-			return s.loaded(t, c, conn, func(l *load.Load) { breaks(t, p, conn, l) })
-		})
-	}
-
-	network("network delays", "slow is not broken: no call fails, none is tried again", func(t *testing.T, p *toxic.Proxy, conn *sqlconn.Conn, l *load.Load) {
-		for range trial.Rounds(2, 50) {
-			p.Delay(t, 20*time.Millisecond)
-			l.Go(t, 50)
-			p.Heal()
-			l.Go(t, 50)
-		}
-		if n := connection.Stats(conn).Retries; n != 0 || l.WriteFailures.Load() != 0 {
-			t.Errorf("%d retries, %d failed writes", n, l.WriteFailures.Load())
-		}
-	})
-
-	network("network cuts connections", readsSurvive, func(t *testing.T, p *toxic.Proxy, _ *sqlconn.Conn, l *load.Load) {
-		for range trial.Rounds(10, 500) {
-			p.Cut(t)
-			l.Go(t, 20)
-		}
-	})
-
-	network("network resets connections", readsSurvive, func(t *testing.T, p *toxic.Proxy, conn *sqlconn.Conn, l *load.Load) {
-		for range trial.Rounds(2, 50) {
-			p.Reset(t)
-			tried(t, conn, 16)
-			p.Heal()
-			l.Go(t, 50)
-		}
-	})
-
-	network("network halves answers", "half an answer is never taken for one; reads survive", func(t *testing.T, p *toxic.Proxy, conn *sqlconn.Conn, l *load.Load) {
-		for _, bytes := range []int64{1000, 4000, 9000}[:trial.Rounds(2, 3)] {
-			for range trial.Rounds(1, 20) {
-				p.Halve(t, bytes)
-				tried(t, conn, 16)
-				p.Heal()
-				l.Go(t, 50)
-			}
-		}
-	})
-
-	network("network refuses connections", readsSurvive, func(t *testing.T, p *toxic.Proxy, conn *sqlconn.Conn, l *load.Load) {
-		for range trial.Rounds(2, 50) {
-			p.Refuse()
-			tried(t, conn, 16)
-			p.Serve(t)
-			l.Go(t, 50)
-		}
-	})
-
-	trial.Fault(t, "network is a black hole", "a call ends with its context, before any answer; later ones work", func(t *testing.T, c *trial.Case) string {
-		p := toxic.New(t, s.Addr())
-		conn := s.open(t, c, p.Addr())
-		c.Closes = append([]func() error{p.Close}, c.Closes...)
-		callers := trial.Rounds(8, 64)
-		for range trial.Rounds(2, 20) {
-			p.Blackhole(t)
-			var wg sync.WaitGroup
-			for i := range callers {
-				wg.Go(func() {
-					ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-					defer cancel()
-					var err error
-					if i%4 == 0 {
-						err = conn.Session(ctx, func(tx *sqlconn.Tx) error { _, err := tx.Exec(ctx, "delete from ledger"); return err })
-					} else {
-						err = subject(conn).Read(ctx)
-					}
-					c.Reads.Add(1)
-					c.ReadFails.Add(1)
-					if !errors.Is(err, context.DeadlineExceeded) {
-						t.Errorf("%v, want the deadline", err)
-					}
-				})
-			}
-			wg.Wait() // the hole is still there
-			p.Heal()
-			c.Reads.Add(1)
-			if err := subject(conn).Read(t.Context()); err != nil {
-				t.Errorf("after the hole: %v", err)
-			}
-		}
-		return "all calls ended with their deadline while the hole was there; the next read worked"
-	})
+	trial.Network[*sqlconn.Conn]{
+		Addr:    s.Addr(),
+		Halves:  []int64{1000, 4000, 9000}[:trial.Rounds(2, 3)],
+		Open:    func(t *testing.T, c *trial.Case, addr string) *sqlconn.Conn { return s.open(t, c, addr) },
+		Subject: func(_ *testing.T, conn *sqlconn.Conn) load.Subject { return subject(conn) },
+		Loaded:  s.loaded,
+	}.Faults(t)
 }

@@ -199,12 +199,5 @@ func (p *project) ledger(t *testing.T) map[string]int {
 	return there
 }
 
-// tried waits until so many more tries have failed.
-func tried(t *testing.T, conn *supabase.Conn, n uint64) {
-	t.Helper()
-	until := connection.Stats(conn).Retries + n
-	load.Eventually(t, "reads are tried again", func() bool { return connection.Stats(conn).Retries >= until })
-}
-
 // brief bounds each attempt of a connection before which the network may swallow everything.
 func brief() connection.Option { return supabase.WithTimeout(time.Second) }

@@ -23,17 +23,15 @@ func sum(text string) string {
 	return hex.EncodeToString(digest[:])
 }
 
-const readsSurvive = "reads survive; a write is sent once, and what it was told is so"
-
 func TestPostgREST(t *testing.T) {
 	p := start(t)
 
-	trial.Fault(t, "killed and restarted", readsSurvive, func(t *testing.T, c *trial.Case) string {
+	trial.Fault(t, "killed and restarted", trial.ReadsSurvive, func(t *testing.T, c *trial.Case) string {
 		conn := p.open(t, c, p.addr(t))
 		return p.loaded(t, c, conn, func(l *load.Load) {
 			for range trial.Rounds(1, 6) {
 				p.Kill(t)
-				tried(t, conn, 16)
+				trial.Tried(t, conn, 16)
 				p.Restart(t)
 				l.Go(t, 50)
 				l.Wrote(t, 10)
@@ -43,12 +41,12 @@ func TestPostgREST(t *testing.T) {
 		})
 	})
 
-	trial.Fault(t, "its database killed and back", readsSurvive, func(t *testing.T, c *trial.Case) string {
+	trial.Fault(t, "its database killed and back", trial.ReadsSurvive, func(t *testing.T, c *trial.Case) string {
 		conn := p.open(t, c, p.addr(t))
 		return p.loaded(t, c, conn, func(l *load.Load) {
 			for range trial.Rounds(1, 6) {
 				p.Database.Kill(t)
-				tried(t, conn, 16)
+				trial.Tried(t, conn, 16)
 				p.Database.Restart(t)
 				l.Go(t, 50)
 				l.Wrote(t, 10)
@@ -56,12 +54,12 @@ func TestPostgREST(t *testing.T) {
 		})
 	})
 
-	trial.Fault(t, "its database stopped and back", readsSurvive, func(t *testing.T, c *trial.Case) string {
+	trial.Fault(t, "its database stopped and back", trial.ReadsSurvive, func(t *testing.T, c *trial.Case) string {
 		conn := p.open(t, c, p.addr(t))
 		return p.loaded(t, c, conn, func(l *load.Load) {
 			for range trial.Rounds(1, 6) {
 				p.Database.Stop(t)
-				tried(t, conn, 16)
+				trial.Tried(t, conn, 16)
 				p.Database.Restart(t)
 				l.Go(t, 50)
 				l.Wrote(t, 10)
@@ -69,12 +67,12 @@ func TestPostgREST(t *testing.T) {
 		})
 	})
 
-	trial.Fault(t, "its backends terminated", readsSurvive, func(t *testing.T, c *trial.Case) string {
+	trial.Fault(t, "its backends terminated", trial.ReadsSurvive, func(t *testing.T, c *trial.Case) string {
 		conn := p.open(t, c, p.addr(t))
 		return p.loaded(t, c, conn, func(l *load.Load) {
 			for range trial.Rounds(2, 15) {
 				p.administer(t, terminate)
-				tried(t, conn, 1)
+				trial.Tried(t, conn, 1)
 				l.Go(t, 20)
 			}
 		})
@@ -102,7 +100,7 @@ func TestPostgREST(t *testing.T) {
 		})
 	})
 
-	trial.Fault(t, "schema cache not to be had", readsSurvive, func(t *testing.T, c *trial.Case) string {
+	trial.Fault(t, "schema cache not to be had", trial.ReadsSurvive, func(t *testing.T, c *trial.Case) string {
 		var mu sync.Mutex
 		codes := make(map[string]int)
 		conn := p.open(t, c, p.addr(t), supabase.WithObserver(func(e supabase.Event) {
@@ -202,7 +200,7 @@ func testGateway(t *testing.T, p *project) {
 		if after {
 			name = "gateway loses answers"
 		}
-		trial.Fault(t, name, readsSurvive, func(t *testing.T, c *trial.Case) string {
+		trial.Fault(t, name, trial.ReadsSurvive, func(t *testing.T, c *trial.Case) string {
 			conn := p.open(t, c, p.addr(t))
 			c.Closes = append(c.Closes, func() error { p.gate.Says(nil); return nil })
 			seen := p.loaded(t, c, conn, func(l *load.Load) {

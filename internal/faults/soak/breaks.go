@@ -6,6 +6,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/streamconn/streamconn/internal/faults/gate"
@@ -19,16 +20,24 @@ type breaking struct {
 	ctx    context.Context //nolint:containedctx // of the loops
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
-	held   sync.RWMutex // read-locked while something is broken
+
+	held    sync.RWMutex // read-locked while something is broken
+	holding bool         // of whoever holds it: the one who talks with the parent
+	failed  atomic.Bool  // something could not be put in order again
 
 	mu     sync.Mutex
 	counts map[string]int
 }
 
-// breakThings begins to break everything, each kind of thing by itself.
-func (w *world) breakThings() *breaking {
+func newBreaking(w *world) *breaking {
 	b := &breaking{world: w, counts: make(map[string]int)}
 	b.ctx, b.cancel = context.WithCancel(context.Background())
+	return b
+}
+
+// breakThings begins to break everything, each kind of thing by itself.
+func (w *world) breakThings() *breaking {
+	b := newBreaking(w)
 	b.loop(3*time.Second, b.servers())
 	for _, ways := range w.networks {
 		b.loop(700*time.Millisecond, b.network(ways))
@@ -42,6 +51,7 @@ func (w *world) breakThings() *breaking {
 // end ends it with everything in order, and tells how often each thing was broken.
 func (b *breaking) end() map[string]int {
 	b.cancel()
+	b.goOn()
 	b.wg.Wait()
 	return b.counts
 }
@@ -50,11 +60,36 @@ func (b *breaking) end() map[string]int {
 func (b *breaking) loop(pause time.Duration, once func()) {
 	b.wg.Go(func() {
 		for b.wait(pause/2 + rand.N(pause)) {
-			b.held.RLock()
-			once()
-			b.held.RUnlock()
+			b.one(once)
 		}
 	})
+}
+
+// one breaks something and puts it in order again. Where that fails, once ends the goroutine, by Fatal.
+func (b *breaking) one(once func()) {
+	b.held.RLock()
+	defer b.held.RUnlock()
+	whole := false
+	defer func() {
+		if !whole {
+			b.failed.Store(true)
+		}
+	}()
+	once()
+	whole = true
+}
+
+// hold waits until all is in order, and keeps it so until goOn.
+func (b *breaking) hold() {
+	b.held.Lock()
+	b.holding = true
+}
+
+func (b *breaking) goOn() {
+	if b.holding {
+		b.holding = false
+		b.held.Unlock()
+	}
 }
 
 // wait reports false when everything is to be calm.

@@ -51,8 +51,10 @@ func (c *child) say(word string) (counts map[string]int, err error) {
 	if _, err := fmt.Fprintln(c.in, word); err != nil {
 		return nil, err
 	}
-	err = c.out.Decode(&counts)
-	return counts, err
+	if err := c.out.Decode(&counts); err != nil {
+		return nil, fmt.Errorf("the world does not answer to %q: %w", word, err)
+	}
+	return counts, nil
 }
 
 // end ends the world, servers and all.

@@ -36,7 +36,8 @@ const (
 	calm = "calm" // nothing is to break any more
 )
 
-// worldMain runs the servers and breaks them until the parent says calm, and ends with its input.
+// worldMain runs the servers and breaks them until the parent says calm, and ends with its input, or
+// without an answer when something cannot be put in order again.
 func worldMain() int {
 	err := servers.Run(context.Background(), func(t servers.TB) {
 		in, out := bufio.NewScanner(os.Stdin), json.NewEncoder(os.Stdout)
@@ -45,21 +46,24 @@ func worldMain() int {
 			t.Fatal(err)
 		}
 		b := w.breakThings()
+		defer b.end()
 		for in.Scan() {
 			var answer map[string]int
 			switch in.Text() {
 			case hold:
-				b.held.Lock()
+				b.hold()
 			case goOn:
-				b.held.Unlock()
+				b.goOn()
 			case calm:
 				answer = b.end()
+			}
+			if b.failed.Load() {
+				return
 			}
 			if err := out.Encode(answer); err != nil {
 				t.Fatal(err)
 			}
 		}
-		b.end()
 	})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
