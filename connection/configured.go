@@ -1,6 +1,7 @@
 package connection
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -24,12 +25,15 @@ func (t *trunk) store() (*secrets.Store, error) {
 }
 
 // configured looks at the secrets, which it has read again if a file has changed, and at the environment.
-func (t *trunk) configured() (sources, error) {
+func (t *trunk) configured(ctx context.Context) (sources, error) {
 	store, err := t.store()
 	if err != nil {
 		return sources{}, err
 	}
-	s := sources{problem: store.Refresh()}
+	s := sources{problem: store.RefreshContext(ctx)}
+	if ctx.Err() != nil && errors.Is(s.problem, context.Cause(ctx)) {
+		return sources{}, s.problem
+	}
 	store = store.Snapshot() // a user name and a password of one version, wherever each is
 	s.version = store.Version()
 	s.given, s.environ = t.cfg.given, t.cfg.environ
@@ -67,7 +71,7 @@ func (t *trunk) storeChangedSince(version uint64) bool {
 }
 
 // unconfigured is configured for clients that have no parameters.
-func unconfigured() (sources, error) {
+func unconfigured(context.Context) (sources, error) {
 	none := func(string) (string, bool) { return "", false }
 	return sources{places: places{
 		header:  "no section",

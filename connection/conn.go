@@ -15,7 +15,7 @@ import (
 type conn[T any] struct {
 	*state
 	connector[T]
-	sources     func() (sources, error)
+	sources     func(context.Context) (sources, error)
 	unsubscribe func()       // from changes of the secrets
 	removed     func()       // takes a shared connection out of its registry
 	grown       func(*state) // tells the registry that one more is connected
@@ -327,7 +327,7 @@ func (c *conn[T]) Close() error {
 // verify gives the mark of the parameters as they are now: the current client's, or, where none
 // is, what the next connect would be told. So a Reset costs the cached reads only when it
 // leads elsewhere.
-func (c *conn[T]) verify() (mark, error) {
+func (c *conn[T]) verify(ctx context.Context) (mark, error) {
 	c.mu.Lock()
 	g, last := c.current, c.last
 	c.mu.Unlock()
@@ -337,7 +337,7 @@ func (c *conn[T]) verify() (mark, error) {
 	if last == nil {
 		return mark{}, errors.New("never connected")
 	}
-	s, err := c.sources()
+	s, err := c.sources(ctx)
 	if err != nil {
 		return mark{}, err
 	}
@@ -362,7 +362,7 @@ func (c *conn[T]) secretsChanged() {
 	if last == nil {
 		return
 	}
-	s, err := c.sources()
+	s, err := c.sources(context.Background())
 	if err != nil {
 		return // the store has reported it, and keeps its last good values
 	}
@@ -391,7 +391,7 @@ func (c *conn[T]) build(ctx context.Context) (_ *generation[T], _ *answers, err 
 			c.connectErrors.Add(1)
 		}
 	}()
-	s, err := c.sources()
+	s, err := c.sources(ctx)
 	if err != nil {
 		return nil, nil, err
 	}

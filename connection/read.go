@@ -74,7 +74,7 @@ func loadIn[T, V any](
 	p.Expires = earlier(p.Expires, s.expires)
 	p.Transient = s.transient(p.Transient)
 	tries := &tries[T, V]{state: s, from: leaserOf(c), began: time.Now(), transient: p.Transient, load: load}
-	tries.reading = s.prepare()
+	tries.reading = s.prepare(ctx)
 	if tries.reading == nil {
 		return tries.run(ctx)
 	}

@@ -2,11 +2,14 @@ package connection_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/streamconn/streamconn/connection"
 )
@@ -114,4 +117,46 @@ func TestFaultsOfTheSecretsUnderAConnection(t *testing.T) {
 		t.Errorf("ends with %+v", l)
 	}
 	t.Logf("%d calls, %d connects while the file was rewritten %d times", calls.Load(), connection.Stats(c).Connects, versions)
+}
+
+// Who has no time for a file that is being rewritten does not wait for it; a load is not run, nor what is
+// kept given for parameters that nobody knows.
+func TestSecretsBeingRewrittenAreWaitedForOnTheContext(t *testing.T) {
+	t.Parallel()
+	f := newFile(t, loginSecrets(1))
+	synctest.Test(t, func(t *testing.T) {
+		c := open(t, &connection.Registry{Secrets: f.load(), Environ: environ(), Logger: quiet}, "login", connectLogin(func() {}))
+		raw(t, c)
+		rewritten := func() {
+			if err := c.Reset(); err != nil {
+				t.Error(err)
+			}
+			if err := os.WriteFile(f.path, []byte(loginSecrets(2)), 0o600); err != nil {
+				t.Error(err)
+			}
+			if err := os.Chtimes(f.path, time.Now(), time.Now()); err != nil { // by the clock of the bubble
+				t.Error(err)
+			}
+		}
+		within := func(call func(ctx context.Context) error) {
+			rewritten()
+			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
+			defer cancel()
+			began := time.Now()
+			if err := call(ctx); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != 10*time.Millisecond {
+				t.Errorf("%v after %v", err, time.Since(began))
+			}
+		}
+		within(func(ctx context.Context) error { _, err := c.Raw(ctx); return err })
+		within(func(ctx context.Context) error {
+			_, err := connection.Read(ctx, c, "k", time.Hour, func(context.Context, *login) (int, error) {
+				t.Error("a load")
+				return 0, nil
+			})
+			return err
+		})
+		if l := raw(t, c); l.user != "2" {
+			t.Errorf("then: %+v", l)
+		}
+	})
 }

@@ -71,7 +71,7 @@ type trunk struct {
 	kindTransient func(error) bool
 
 	// verify finds the mark of the parameters as they are now. It is the conn's.
-	verify func() (mark, error)
+	verify func(context.Context) (mark, error)
 }
 
 // reading is where cached reads look, while the trunk's version is still the one it was made for.
@@ -220,12 +220,12 @@ func (s *state) current() *reading {
 
 // prepare is current, after looking at the parameters if need be. A reading of nil means that
 // the read cannot be cached: the parameters cannot be had, so that connecting will say why.
-func (s *state) prepare() *reading {
+func (s *state) prepare(ctx context.Context) *reading {
 	if r := s.current(); r != nil {
 		return r
 	}
 	version := s.version.Load() // before verify: a change during it makes the reading worthless
-	m, err := s.verify()
+	m, err := s.verify(ctx)
 	if err != nil || s.usable() != nil {
 		return nil
 	}

@@ -42,15 +42,17 @@
 //
 // Readers see one whole version of a file, or go on with the one before:
 //
-//   - A file renamed over it, and a swapped link, are taken as they are.
 //   - A file written in place, as by an editor or by >, is first empty and then
 //     incomplete. It is taken when nothing has happened to it for a twentieth of
-//     a second. Who pauses for longer in the middle of it should rename.
+//     a second. Who pauses for longer in the middle of it should write another
+//     file and rename it.
+//   - A file renamed over it, and a swapped link, are whole. They are taken when
+//     they are as old as that.
 //   - A file that held something and has no byte now, as while a slow command
 //     writes to it through >, is an error, and its last good values stay. To say
 //     that there are no secrets any more, leave a comment or an empty line in
 //     it, or remove it. In a mounted folder that goes for a file emptied in
-//     place; an empty one that takes its place is an empty text.
+//     place; an empty one renamed over it is an empty text.
 //   - A file that is gone is given the same moment to come back.
 //   - A file that is empty when the program starts has no values; what looks for
 //     one names the file as empty, and finds it when it is there.

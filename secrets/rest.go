@@ -1,6 +1,7 @@
 package secrets
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -21,19 +22,23 @@ const (
 )
 
 var (
-	errRestless = errors.New("this changes all the time: replace files by renaming, and try again")
+	errRestless = errors.New("this changes all the time: write it at once, leave it alone for a twentieth of a second, and it is read")
 	errEmptied  = errors.New("this has been emptied, as when it is being written anew; if there shall be nothing, leave a comment or an empty line, or remove it")
 )
 
 // atRest lists the source when nothing has happened to it for a moment. That
 // costs no time unless something has just happened.
-func (src *source) atRest() (listing, error) {
+func (src *source) atRest(ctx context.Context) (listing, error) {
 	found, err := list(src.path)
 	if err != nil || !src.restless(found) {
 		return found, err
 	}
 	for range looks {
-		<-time.After(quiet)
+		select {
+		case <-time.After(quiet):
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
 		again, err := list(src.path)
 		if err != nil || again.equal(found) {
 			return again, err
@@ -102,3 +107,8 @@ func (l listing) files() map[string]fs.FileInfo {
 }
 
 func (m mark) isFile() bool { return m.info != nil && !m.info.IsDir() }
+
+// gaveUp tells whether err is the end of ctx, not a file's.
+func gaveUp(ctx context.Context, err error) bool {
+	return ctx.Err() != nil && errors.Is(err, context.Cause(ctx))
+}

@@ -1,12 +1,14 @@
 package secrets_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -127,7 +129,7 @@ func TestRefreshGivesUpWaiting(t *testing.T) {
 		}()
 		synctest.Wait()
 		began := time.Now()
-		if err := store.Refresh(); err == nil || !strings.Contains(err.Error(), path+": this changes all the time: replace files by renaming") {
+		if err := store.Refresh(); err == nil || !strings.Contains(err.Error(), path+": this changes all the time: write it at once") {
 			t.Errorf("Refresh = %v", err)
 		}
 		if took := time.Since(began); took != time.Second { // by the clock of the bubble
@@ -313,4 +315,81 @@ func TestAFileThatIsEmptyAtFirst(t *testing.T) {
 	if err := store.Refresh(); err != nil || get(t, store, "a") != "x" {
 		t.Errorf("Refresh = %v, a = %q", err, get(t, store, "a"))
 	}
+}
+
+// Who waits for a file waits on the context, and those who come meanwhile on their own.
+func TestRefreshContextEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		good := write(t, filepath.Join(dir, "good.toml"), "b = 'old'")
+		path := write(t, filepath.Join(dir, "s.toml"), "a = 'old'")
+		touch(t, good)
+		touch(t, path)
+		store := load(t, secrets.WithPath(path), secrets.WithPath(good))
+		write(t, good, "b = 'new'")
+		old(t, good)
+		begin := func(path string) {
+			write(t, path, "a = 'new'")
+			touch(t, path)
+		}
+		begin(path)
+
+		ctx, cancel := context.WithCancelCause(context.Background())
+		defer cancel(nil)
+		bored := errors.New("bored")
+		var group sync.WaitGroup
+		group.Go(func() {
+			if err := store.RefreshContext(ctx); err != bored { //nolint:errorlint // as it is
+				t.Errorf("who reads: %v", err)
+			}
+		})
+		synctest.Wait()
+		for range 2 {
+			group.Go(func() { // waits for the turn
+				ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
+				defer cancel()
+				began := time.Now()
+				if err := store.RefreshContext(ctx); err != context.DeadlineExceeded || time.Since(began) != 10*time.Millisecond { //nolint:errorlint // as it is
+					t.Errorf("who waits: %v after %v", err, time.Since(began))
+				}
+			})
+		}
+		group.Go(func() { // has the time, and is not told of what was given up
+			if err := store.Refresh(); err != nil || get(t, store, "a") != "new" || get(t, store, "b") != "new" {
+				t.Errorf("%v; a = %q, b = %q", err, get(t, store, "a"), get(t, store, "b"))
+			}
+		})
+		elapse(20 * time.Millisecond)
+		cancel(bored)
+		group.Wait()
+	})
+}
+
+// Without anything to wait for, a context that has ended is none of Refresh's business.
+func TestRefreshContextReadsWithoutWaiting(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		path := old(t, write(t, filepath.Join(dir, "s.toml"), "a = 'old'"))
+		store := load(t, secrets.WithPath(path))
+		write(t, path, "a = 'newer'")
+		old(t, path)
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		for range 100 {
+			if err := store.RefreshContext(ctx); err != nil || get(t, store, "a") != "newer" {
+				t.Fatalf("%v, a = %q", err, get(t, store, "a"))
+			}
+		}
+		write(t, path, "a = ")
+		old(t, path)
+		var parse *secrets.ParseError
+		if err := store.RefreshContext(ctx); !errors.As(err, &parse) {
+			t.Errorf("a file's own error: %v", err)
+		}
+		if err := store.Snapshot().RefreshContext(ctx); err != nil {
+			t.Errorf("a snapshot's: %v", err)
+		}
+	})
 }

@@ -2,6 +2,7 @@ package secrets
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -43,10 +44,13 @@ type source struct {
 }
 
 // refresh reads the source if it changed since it was last read. On an error
-// the layer stays as it was.
-func (src *source) refresh() error {
-	found, err := src.atRest()
+// the layer stays as it was. At the end of ctx, all stays as it was.
+func (src *source) refresh(ctx context.Context) error {
+	found, err := src.atRest(ctx)
 	now := time.Now()
+	if gaveUp(ctx, err) {
+		return err
+	}
 	if err != nil {
 		src.seen, src.err = nil, src.explain(err)
 		return src.err

@@ -1,12 +1,12 @@
 package secrets
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
 	"strconv"
-	"sync"
 	"sync/atomic"
 )
 
@@ -32,12 +32,13 @@ type Store struct {
 
 // refresher is what reading anew needs; only one goroutine does it at a time.
 type refresher struct {
-	mu      sync.Mutex
-	sources []*source // never changed after Load, but for what they have read
-	values  *layer    // nil without values given in code
+	turn    chan struct{} // holds a token while somebody reads; nil where there is nothing to read
+	sources []*source     // never changed after Load, but for what they have read
+	values  *layer        // nil without values given in code
 
-	begun atomic.Uint64 // how often the sources have been read, the present time included
-	err   error         // of the last time
+	begun atomic.Uint64 // how often somebody has begun to read
+	whole uint64        // the number of the last time that was not given up
+	err   error         // of that time
 }
 
 // A snapshot is one state of the merged values. Nothing in it changes once it
@@ -86,12 +87,12 @@ func Load(opts ...Option) (*Store, error) {
 		return nil, fmt.Errorf("secrets: %w", err)
 	}
 	s := &Store{
-		refresher: refresher{sources: sources, values: values},
+		refresher: refresher{turn: make(chan struct{}, 1), sources: sources, values: values},
 		logger:    c.logger,
 		onError:   c.onError,
 	}
 	s.places = s.refresher.places()
-	if _, err := s.refresh(); err != nil {
+	if _, err := s.refresh(context.Background()); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -106,9 +107,9 @@ func Of(values map[string]any) *Store {
 	if err != nil {
 		panic("secrets: Of: " + err.Error())
 	}
-	s := &Store{refresher: refresher{values: own}}
+	s := &Store{refresher: refresher{turn: make(chan struct{}, 1), values: own}}
 	s.places = s.refresher.places()
-	_, _ = s.refresh() // there is no file that could fail
+	_, _ = s.refresh(context.Background()) // there is no file that could fail
 	return s
 }
 
@@ -172,33 +173,52 @@ func (s *Store) Snapshot() *Store {
 // A file that cannot be read or parsed keeps its last good values; what changed
 // elsewhere takes effect all the same. The error tells of all such files,
 // again at each Refresh until they are mended.
-func (s *Store) Refresh() error {
-	_, err := s.reload()
+func (s *Store) Refresh() error { return s.RefreshContext(context.Background()) }
+
+// RefreshContext is [Store.Refresh] that waits, for whoever writes to a file or
+// reads the files at the same time, no longer than ctx. Its error is then
+// [context.Cause] of ctx, and what has been read by then has taken effect.
+// Where there is nothing to wait for, an ended ctx changes nothing.
+func (s *Store) RefreshContext(ctx context.Context) error {
+	_, err := s.reload(ctx)
 	return err
 }
 
-// reload is Refresh that also tells whether the merged values differ.
-func (s *Store) reload() (changed bool, err error) {
-	changed, err = s.refresh()
+// reload is RefreshContext that also tells whether the merged values differ.
+func (s *Store) reload(ctx context.Context) (changed bool, err error) {
+	changed, err = s.refresh(ctx)
 	s.listeners.deliver()
 	return changed, err
 }
 
-// refresh reads the sources, or leaves that to another goroutine which does so
-// later than now. It makes the listeners due if the merged values differ.
-func (s *Store) refresh() (changed bool, err error) {
+// refresh reads the sources, or leaves that to another goroutine which begins to
+// do so later than now. It makes the listeners due if the merged values differ.
+func (s *Store) refresh(ctx context.Context) (changed bool, err error) {
 	r := &s.refresher
+	if r.turn == nil {
+		return false, nil
+	}
 	before := r.begun.Load()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.begun.Load() != before {
+	select {
+	case r.turn <- struct{}{}:
+	default:
+		select {
+		case r.turn <- struct{}{}:
+		case <-ctx.Done():
+			return false, context.Cause(ctx)
+		}
+	}
+	defer func() { <-r.turn }()
+	if r.whole > before {
 		return false, r.err
 	}
-	r.begun.Add(1)
+	number := r.begun.Add(1)
 
 	last := s.state.Load()
-	read, err := r.read()
-	r.err = err
+	read, err := r.read(ctx)
+	if !gaveUp(ctx, err) {
+		r.whole, r.err = number, err
+	}
 	if last != nil && !read || last == nil && err != nil { // the latter: there are no last good values yet
 		return false, err
 	}
@@ -221,17 +241,21 @@ func (s *Store) refresh() (changed bool, err error) {
 }
 
 // read reads the sources that changed, and says whether one has other values now.
-func (r *refresher) read() (changed bool, err error) {
+func (r *refresher) read(ctx context.Context) (changed bool, err error) {
 	var errs []error
 	for _, src := range r.sources {
 		before := src.layer
-		errs = append(errs, src.refresh())
+		err := src.refresh(ctx)
 		changed = changed || src.layer != before
+		if gaveUp(ctx, err) {
+			return changed, err
+		}
+		errs = append(errs, err)
 	}
 	return changed, errors.Join(errs...)
 }
 
-// snapshot merges what the sources have. The caller holds the lock.
+// snapshot merges what the sources have. It is the caller's turn.
 func (r *refresher) snapshot() *snapshot {
 	next := &snapshot{}
 	for _, src := range r.sources {

@@ -25,7 +25,9 @@ import (
 // files and folders that appear or disappear, and then does what [Store.Refresh]
 // does, first of all when it starts, so that nothing is missed since [Load].
 // Changes in quick succession are taken together: a change takes effect about a
-// twentieth of a second after the last of them, at the latest after a second.
+// twentieth of a second after the last of them. A file that is written to again
+// and again without such a pause is an error after a second or two, and its last
+// good values stay until it comes to rest.
 //
 // A bad edit keeps the last good values, is told to [WithLogger] and
 // [WithErrorHandler], and Watch goes on; the next good edit takes effect.
@@ -38,8 +40,8 @@ func (s *Store) Watch(ctx context.Context) error {
 	w := &watcher{
 		store:    s,
 		open:     fsnotify.NewWatcher,
-		quiet:    50 * time.Millisecond,
-		patience: time.Second,
+		quiet:    quiet,
+		patience: looks * quiet,
 		poll:     10 * time.Second,
 		pollOnly: 2 * time.Second,
 	}
@@ -135,7 +137,10 @@ func (w *watcher) goBlind(ctx context.Context, tick *time.Ticker, err error) {
 // reload refreshes the store and reports a failure once, however often it is
 // seen.
 func (w *watcher) reload(ctx context.Context) {
-	changed, err := w.store.reload()
+	changed, err := w.store.reload(ctx)
+	if ctx.Err() != nil {
+		return
+	}
 	if changed {
 		w.log().InfoContext(ctx, "secrets: values changed", "version", w.store.Version())
 	}

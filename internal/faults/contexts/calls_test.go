@@ -345,7 +345,9 @@ func sqlCalls() []call {
 }
 
 func secretsCalls() []call {
-	return []call{{name: "secrets.Store.Watch", whole: true, do: func(t *testing.T, ctx context.Context, f *far) error {
+	return []call{{name: "secrets.Store.RefreshContext", ready: true, whole: true, do: func(t *testing.T, ctx context.Context, _ *far) error {
+		return secrets.Of(nil).RefreshContext(ctx)
+	}}, {name: "secrets.Store.Watch", whole: true, do: func(t *testing.T, ctx context.Context, f *far) error {
 		path := filepath.Join(t.TempDir(), "secrets.toml")
 		if err := os.WriteFile(path, []byte("a = 1"), 0o600); err != nil {
 			t.Error(err)
