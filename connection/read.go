@@ -2,6 +2,7 @@ package connection
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"github.com/streamconn/streamconn/cache"
@@ -89,6 +90,9 @@ func loadIn[T, V any](
 		if err == nil {
 			return v, nil
 		}
+		if tries.ran.Load() || p.Negative > 0 && p.IsNegative != nil && p.IsNegative(err) {
+			return v, err // this call's own, or an answer
+		}
 		if again, err := tries.afterOthers(ctx, err); !again {
 			return v, err
 		}
@@ -139,9 +143,11 @@ type tries[T, V any] struct {
 	began     time.Time // the call
 	transient func(error) bool
 	load      func(context.Context, T) (V, error)
+	ran       atomic.Bool
 }
 
 func (t *tries[T, V]) run(ctx context.Context) (v V, err error) {
+	t.ran.Store(true)
 	note := func() { t.retries.Add(1) }
 	err = t.cfg.retry.do(ctx, t.began, t.transient, note, func() (err error) {
 		v, err = t.once(ctx)

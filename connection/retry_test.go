@@ -15,6 +15,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/streamconn/streamconn/cache"
 	"github.com/streamconn/streamconn/connection"
 )
 
@@ -366,5 +367,53 @@ func TestWaitForAnotherLoadEndsWithItsContext(t *testing.T) {
 			t.Errorf("%v after %v", err, time.Since(began))
 		}
 		wg.Wait()
+	})
+}
+
+// What is remembered is the answer, also to those who would have tried for longer.
+func TestRememberedFailureIsNotWaitedOn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := open(t, world(t, nil), "x", new(source).connect)
+		tries := 0
+		p := cache.Policy{TTL: time.Hour, Negative: time.Minute, IsNegative: func(err error) bool { return errors.Is(err, said(true)) }}
+		read := func(within time.Duration) {
+			ctx, cancel := context.WithTimeout(context.Background(), within)
+			defer cancel()
+			_, err := connection.Load(ctx, c, cache.KeyOf("k"), p, func(context.Context, *client) (int, error) {
+				tries++
+				return 0, said(true)
+			})
+			if !errors.Is(err, said(true)) {
+				t.Error(err)
+			}
+		}
+		read(20 * time.Millisecond)
+		led, began := tries, time.Now()
+		read(time.Hour)
+		if tries != led || time.Since(began) != 0 {
+			t.Errorf("%d more loads, %v", tries-led, time.Since(began))
+		}
+	})
+}
+
+// A load that gives up on another connection has failed, and does so once.
+func TestLoadThatReadsElsewhereIsNotRepeatedForIt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		inner := open(t, world(t, nil), "inner", new(source).connect, connection.WithTransient(func(error) bool { return true }))
+		outer := open(t, world(t, nil), "outer", new(source).connect)
+		loads := 0
+		_, err := connection.Read(context.Background(), outer, "k", time.Hour, func(ctx context.Context, _ *client) (int, error) {
+			loads++
+			ctx, cancel := context.WithTimeout(ctx, 300*time.Millisecond)
+			defer cancel()
+			return connection.Read(ctx, inner, "k", time.Hour, func(context.Context, *client) (int, error) {
+				return 0, errors.New("passes, for the inner one")
+			})
+		})
+		if loads != 1 || err == nil {
+			t.Errorf("%d loads, %v", loads, err)
+		}
 	})
 }
