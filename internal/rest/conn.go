@@ -13,7 +13,8 @@ const bodyBuffer = 32 << 10
 var bodyBuffers = sync.Pool{New: func() any { return new([bodyBuffer]byte) }}
 
 // conn is a connection that sends bodies through buffers which are used again. Go's own makes one for
-// each body, and a large file that is sent in chunks leaves hundreds of them behind.
+// each body, and a large file that is sent in chunks leaves hundreds of them behind. It is asked over HTTP/1
+// without TLS alone: elsewhere, what net/http writes to is not this.
 type conn struct{ net.Conn }
 
 // ReadFrom is what net/http sends a body of known length by.

@@ -77,7 +77,7 @@ func (e *Error) fromJSON(body []byte) bool {
 
 	// PostgREST's way to say that its database went away in the middle: an error of the database
 	// without any word of it, as 400.
-	if string(fields["code"]) == `""` && string(fields["message"]) == `""` {
+	if e.Status == http.StatusBadRequest && string(fields["code"]) == `""` && string(fields["message"]) == `""` {
 		e.Message = "the server lost its database before it had an answer"
 		e.answer.get().lost = true
 	}

@@ -130,6 +130,7 @@ func TestErrorsOfOtherShapes(t *testing.T) {
 			Error{Status: 400, Message: "the server lost its database before it had an answer"},
 			"",
 		},
+		{"nothing said, but not by a database", 403, nil, `{"code":"","message":""}`, Error{Status: 403}, "forbidden"},
 		{"two functions", 300, nil, `{"code":"PGRST203","message":"Could not choose"}`, Error{Status: 300, Code: "PGRST203", Message: "Could not choose"}, ""},
 		{"HEAD, 13 and later", 404, h("Proxy-Status", "PostgREST; error=PGRST205"), "", Error{Status: 404, Code: "PGRST205"}, "undefined"},
 		{"HEAD, earlier", 404, nil, "", Error{Status: 404}, "not found"},

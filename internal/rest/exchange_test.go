@@ -92,3 +92,26 @@ func TestTransportsThatChangeHeaders(t *testing.T) {
 		t.Error("the request's own headers were changed")
 	}
 }
+
+// An https address of a server that speaks plain HTTP is told as that, and not tried again.
+func TestPlainHTTPBehindAnHTTPSAddressIsSaidSo(t *testing.T) {
+	t.Parallel()
+	url := serve(t, func(http.ResponseWriter, *http.Request) {})
+	for name, client := range map[string]*http.Client{
+		"our transport":   NewHTTPClient(),
+		"a whole client":  {Timeout: time.Minute, Transport: NewHTTPClient().Transport},
+		"Go's transport":  {Transport: &http.Transport{}},
+		"with no HTTP/2s": {Transport: &http.Transport{Protocols: new(http.Protocols)}},
+	} {
+		if name == "with no HTTP/2s" {
+			client.Transport.(*http.Transport).Protocols.SetHTTP1(true)
+		}
+		tries := 0
+		c := newClient(t, Config{BaseURL: "https" + strings.TrimPrefix(url, "http"), HTTPClient: client, Observe: func(Event) { tries++ }})
+		_, err := c.Do(t.Context(), &Request{Method: http.MethodGet})
+		client.CloseIdleConnections()
+		if !errors.Is(err, http.ErrSchemeMismatch) || tries != 1 {
+			t.Errorf("%s: %v after %d tries", name, err, tries)
+		}
+	}
+}

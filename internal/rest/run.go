@@ -248,7 +248,8 @@ func (a *attempt) send(auth string) (*http.Response, error) {
 }
 
 // exchange sends one request. What else an http.Client does is for redirects, which are followed here;
-// of each request it copies all headers.
+// of each request it copies all headers. Its word for an https address of a server that speaks plain HTTP
+// is given here as well.
 func (c *core) exchange(req *http.Request) (*http.Response, error) {
 	if c.client.Jar != nil || c.client.Timeout > 0 {
 		return c.client.Do(req)
@@ -260,6 +261,9 @@ func (c *core) exchange(req *http.Request) (*http.Response, error) {
 	resp, err := way.RoundTrip(req)
 	switch {
 	case err != nil:
+		if plain, ok := errors.AsType[tls.RecordHeaderError](err); ok && string(plain.RecordHeader[:]) == "HTTP/" {
+			err = http.ErrSchemeMismatch
+		}
 		return nil, err
 	case resp == nil:
 		return nil, fmt.Errorf("the transport %T gave neither an answer nor an error", way)

@@ -156,16 +156,17 @@ func Count(ctx context.Context, q Query[*Client]) (int64, error) {
 		q = q.Count(Exact)
 	}
 	r, err := fetch(ctx, q.Head())
-	if e, ok := errors.AsType[*Error](err); ok && e.Code == "" && e.Status >= 400 && e.Status < 500 {
+	if e, ok := errors.AsType[*Error](err); ok && e.Code == "" &&
+		(e.Status == http.StatusBadRequest || e.Status == http.StatusNotFound) {
 		// By HEAD, PostgREST 12 tells that something is wrong, but not what: a mistake in the query, or
 		// that its database has just died. It is asked for no rows instead, which has words.
-		r, err = fetch(ctx, q.Limit(0))
+		r, err = fetch(ctx, q.Get().Limit(0))
 	}
 	if err != nil {
 		return 0, err
 	}
 	if r.Total < 0 {
-		return 0, fmt.Errorf("database: the answer to HEAD %s has no total", c.req.Path)
+		return 0, fmt.Errorf("database: the answer of %s has no total", c.req.Path)
 	}
 	return r.Total, nil
 }

@@ -113,6 +113,7 @@ func TestCountFindsOutWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		header      string // of the HEAD's answer
+		refusal     int    // its status, 400 or above
 		status      int    // of what follows
 		body, total string
 		want        int64
@@ -126,6 +127,14 @@ func TestCountFindsOutWhatIsWrong(t *testing.T) {
 		"a database that is back": {
 			status: 206, body: `[]`, total: "*/7", want: 7,
 			asked: "HEAD ?id=gt.1&limit=5; GET ?id=gt.1&limit=0; ",
+		},
+		"a table that is not there": {
+			refusal: 404, status: 404, body: `{"code":"PGRST205","message":"no t"}`, means: database.ErrUndefined,
+			asked: "HEAD ?id=gt.1&limit=5; GET ?id=gt.1&limit=0; ",
+		},
+		"a status that says it": {
+			refusal: 401, means: database.ErrUnauthorized,
+			asked: "HEAD ?id=gt.1&limit=5; ",
 		},
 		"what says itself what is wrong": {
 			header: "PostgREST; error=PGRST205", means: database.ErrUndefined,
@@ -144,7 +153,7 @@ func TestCountFindsOutWhatIsWrong(t *testing.T) {
 					if tt.header != "" {
 						w.Header().Set("Proxy-Status", tt.header)
 					}
-					w.WriteHeader(http.StatusBadRequest)
+					w.WriteHeader(max(tt.refusal, http.StatusBadRequest))
 					return
 				}
 				w.Header().Set("Content-Range", tt.total)
@@ -156,6 +165,20 @@ func TestCountFindsOutWhatIsWrong(t *testing.T) {
 				t.Errorf("%d, %v; asked %s", n, err, asked.String())
 			}
 		})
+	}
+}
+
+// A function is called by GET again, not by POST.
+func TestCountOfAFunctionFindsOutWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	var asked strings.Builder
+	db := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(&asked, "%s %s; ", r.Method, r.URL.RequestURI())
+		w.WriteHeader(http.StatusNotFound)
+	})
+	n, err := database.Count(t.Context(), db.RPC("books_of", map[string]any{"owner": "ada"}).Get())
+	if want := "HEAD /rpc/books_of?owner=ada; GET /rpc/books_of?owner=ada&limit=0; "; n != 0 || !errors.Is(err, database.ErrNotFound) || asked.String() != want {
+		t.Errorf("%d, %v; asked %s", n, err, asked.String())
 	}
 }
 
