@@ -57,14 +57,14 @@ func (a *Auth) WithClientIP(addr netip.Addr) *Auth { return &Auth{a.Client.WithC
 func (a *Auth) SignOut(ctx context.Context, scope ...auth.Scope) error {
 	u := a.conn.user
 	if u == nil {
-		return a.Client.SignOut(ctx, scope...)
+		return connection.Wrap(a.conn, "sign out", a.Client.SignOut(ctx, scope...))
 	}
 	err := a.Client.SignOut(ctx, scope...)
 	if errors.Is(err, ErrSignInAgain) && u.problem == nil {
 		err = nil // there is nothing left to sign out of
 	}
 	a.conn.project.signedOut(a.conn, err == nil && ownSession(scope))
-	return err
+	return connection.Wrap(a.conn, "sign out", err)
 }
 
 // ownSession tells whether a sign-out ends the very session by which it is asked for.
@@ -104,7 +104,8 @@ func (a *Auth) UpdateUser(ctx context.Context, change auth.UserUpdate) (*auth.Us
 			}
 		}()
 	}
-	return a.Client.UpdateUser(ctx, change)
+	user, err := a.Client.UpdateUser(ctx, change)
+	return user, connection.Wrap(a.conn, "update user", err)
 }
 
 // VerifyFactor answers a challenge, and gives the session that follows the view's: one of level
@@ -126,7 +127,7 @@ func (a *Auth) followed(s *Session, err error) (*Session, error) {
 			a.conn.project.renewals.follow(id.session.RefreshToken(), s)
 		}
 	}
-	return s, err
+	return s, connection.Wrap(a.conn, "verify factor", err)
 }
 
 // Refresh gets the session that follows the one with this refresh token: by the connection's own
@@ -135,7 +136,8 @@ func (a *Auth) followed(s *Session, err error) (*Session, error) {
 // it is always a request, which is the way to a token that says what has changed about the user.
 func (a *Auth) Refresh(ctx context.Context, refreshToken string) (*Session, error) {
 	if refreshToken == "" {
-		return a.Client.Refresh(ctx, refreshToken) // which says what is wrong
+		s, err := a.Client.Refresh(ctx, refreshToken) // which says what is wrong
+		return s, connection.Wrap(a.conn, "refresh", err)
 	}
 	h, err := a.conn.project.renewals.renew(ctx, &held{refresh: refreshToken})
 	if errors.Is(err, errSignedOut) {

@@ -137,3 +137,30 @@ func TestErrorsOfAuthNameTheConnection(t *testing.T) {
 		}
 	}
 }
+
+// Nor do those fall short that are found out before anything is sent.
+func TestMisuseOfAuthNamesTheConnection(t *testing.T) {
+	t.Parallel()
+	sb := open(t, &server{answer: func(r *request) (int, string) {
+		t.Errorf("sent: %s", r.Path)
+		return http.StatusOK, "{}"
+	}})
+	for op, call := range map[string]func() error{
+		"sign out":    func() error { return sb.Auth().SignOut(t.Context()) },
+		"delete user": func() error { return sb.Auth().Admin().DeleteUser(t.Context(), "") },
+		"verify factor": func() error {
+			_, err := sb.Auth().VerifyFactor(t.Context(), "", "", "")
+			return err
+		},
+		"update user": func() error {
+			_, err := sb.Auth().Admin().UpdateUser(t.Context(), "", auth.UserChange{})
+			return err
+		},
+		"refresh": func() error { _, err := sb.Auth().Refresh(t.Context(), ""); return err },
+	} {
+		err := call()
+		if named, ok := errors.AsType[*connection.Error](err); !ok || named.Name != "project" || named.Op != op {
+			t.Errorf("%s: %v", op, err)
+		}
+	}
+}
