@@ -81,8 +81,8 @@ func (p *project) signedOut(c *Conn, ended bool) {
 	if !ended {
 		return
 	}
-	for _, later := range p.renewals.end(id.session.RefreshToken()) {
-		p.signOuts.add(later.token, later.expires)
+	for _, known := range p.renewals.end(id.session.RefreshToken()) {
+		p.signOuts.add(known.token, known.expires)
 	}
 	p.signOuts.add(id.token, id.expires)
 }

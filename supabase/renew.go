@@ -52,11 +52,10 @@ type succession struct {
 	list  *list.List
 	place *list.Element
 
-	self    *held  // the session, if it came from a renewal here
-	next    *held  // what followed
-	nextKey digest // of its refresh token
-	flight  *renewal
-	over    error // it is for good: nothing follows
+	self   *held       // the session, if it came from a renewal here; of one that is over, or that another followed, its tokens
+	next   *succession // what followed, which is remembered for longer
+	flight *renewal
+	over   error // it is for good: nothing follows
 
 	failed error // the last renewal's, which is the answer until the pause is over
 	pause  time.Duration
@@ -129,20 +128,14 @@ var errNotYet = errors.New("the session is still being renewed")
 
 // newest follows what is known from h on, and gives the last session and its entry.
 func (r *renewals) newest(h *held) (*held, *succession) {
-	key := digestOf(h.refresh)
-	s := r.known[key]
-	if s != nil && s.self != nil {
-		h = s.self // its time is known better
+	s := r.entry(digestOf(h.refresh))
+	for s.next != nil {
+		s = s.next
 	}
-	for s != nil && s.next != nil {
-		h = s.next
-		if s.nextKey == key { // the server gives no new refresh tokens
-			break
-		}
-		key = s.nextKey
-		s = r.known[key]
+	if s.self != nil {
+		h = s.self // also if it is h: its time is known better
 	}
-	return h, r.entry(key)
+	return h, s
 }
 
 // entry gives what is known of a session. It makes an entry if there is none.
@@ -236,7 +229,8 @@ func (r *renewals) land(s *succession, from *held, f *renewal, next *Session, er
 		r.link(s, f.next)
 		s.failed, s.pause, s.until, s.soon = nil, 0, time.Time{}, time.Time{}
 	case dead:
-		f.err, s.over = err, err
+		f.err = err
+		s.finish(err)
 	default:
 		s.pause = min(max(2*s.pause, firstPause), longestPause)
 		f.err, s.failed = err, err
@@ -251,23 +245,30 @@ func (r *renewals) land(s *succession, from *held, f *renewal, next *Session, er
 	}
 }
 
-// link notes which session followed. Should a server give out a refresh token for the second time,
-// of a session that this one has followed, then what came after it is over: no chain leads in a circle.
+// link notes which session followed: none but itself, where the server gives no new refresh tokens.
+// Should it give out one for the second time, of a session that this one has followed, then what came
+// after it is over: no chain leads in a circle.
 func (r *renewals) link(s *succession, next *held) {
-	s.next, s.nextKey = next, digestOf(next.refresh)
-	last := r.entry(s.nextKey)
-	last.self = next
-	for later := last; later != nil && later.next != nil && later.nextKey != later.key; later = r.known[later.nextKey] {
-		if later.nextKey == s.key {
-			last.next, last.nextKey = nil, digest{}
+	last := r.entry(digestOf(next.refresh))
+	for later := last.next; later != nil; later = later.next {
+		if later == s {
+			last.next = nil
 			break
 		}
 	}
-	for _, one := range []*succession{s, last} {
-		if one.list != &r.linked {
-			r.enter(one, &r.linked)
+	if s != last {
+		s.next, s.self = last, s.self.bare()
+		if s.list != &r.linked {
+			r.enter(s, &r.linked)
 		}
 	}
+	last.self = next
+	r.enter(last, &r.linked) // after what it follows
+}
+
+// finish ends a session: nothing follows.
+func (s *succession) finish(why error) {
+	s.over, s.self, s.next = why, s.self.bare(), nil
 }
 
 // follow notes a session that followed the one with a refresh token by other means than a renewal, as
@@ -285,26 +286,22 @@ func (r *renewals) follow(refreshToken string, next *Session) {
 }
 
 // end makes the session with a refresh token, and what followed it, one that nothing follows: its
-// user has signed out. It gives what followed.
-func (r *renewals) end(refreshToken string) (followed []*held) {
+// user has signed out. It gives them, as far as they came from here.
+func (r *renewals) end(refreshToken string) (ended []*held) {
 	if refreshToken == "" {
 		return nil
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for key := digestOf(refreshToken); ; {
-		s := r.entry(key)
-		s.over = errSignedOut
-		if s.next == nil {
-			return followed
+	for s := r.entry(digestOf(refreshToken)); s != nil; {
+		if s.self != nil {
+			ended = append(ended, s.self)
 		}
-		followed = append(followed, s.next)
-		last := s.nextKey == key
-		key, s.next = s.nextKey, nil
-		if last {
-			return followed
-		}
+		later := s.next
+		s.finish(errSignedOut)
+		s = later
 	}
+	return ended
 }
 
 // ended tells whether the user has signed out of the session with a refresh token, or of one that
@@ -315,8 +312,8 @@ func (r *renewals) ended(refreshToken string) bool {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for s := r.known[digestOf(refreshToken)]; s != nil; s = r.known[s.nextKey] {
-		if s.over != nil || s.next == nil || s.nextKey == s.key {
+	for s := r.known[digestOf(refreshToken)]; s != nil; s = s.next {
+		if s.over != nil {
 			return errors.Is(s.over, errSignedOut)
 		}
 	}

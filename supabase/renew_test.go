@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -135,6 +136,47 @@ func TestViewsOfOneSessionRenewItOnce(t *testing.T) {
 			})
 		})
 	}
+}
+
+// What is remembered of sessions is which followed which, and not what they say of their users: that may be
+// much. It does not run beside other tests, whose memory it would measure.
+func TestWhatWasFollowedHoldsNoUser(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const renewals, size = 20, 256 << 10 // bytes, of each
+		i := new(issuer)
+		srv := todosOf(i, func(r *request) (int, string) {
+			status, body := i.token(r)
+			much := `"user_metadata":{"about":"` + strings.Repeat("x", size) + `"},"email"`
+			return status, strings.Replace(body, `"email"`, much, 1)
+		})
+		sb := open(t, srv)
+		s := i.session(t, "ann")
+		v := sb.As(s)
+		used := func() (m runtime.MemStats) {
+			runtime.GC()
+			runtime.GC()
+			runtime.ReadMemStats(&m)
+			return m
+		}
+		before := used()
+		for range renewals {
+			elapse(time.Hour)
+			wantOwner(t, v, "ann")
+		}
+		if grown := int64(used().HeapAlloc) - int64(before.HeapAlloc); grown > renewals*size/2 {
+			t.Errorf("%d renewals of a user with %d bytes hold %d", renewals, size, grown)
+		}
+		wantOwner(t, sb.As(s), "ann") // the first leads to the newest as before
+		if n := srv.count(tokenPath); n != renewals {
+			t.Errorf("%d renewals, want %d", n, renewals)
+		}
+		if err := v.Auth().SignOut(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if _, err := todos(t.Context(), sb.As(s)); !errors.Is(err, supabase.ErrSignInAgain) {
+			t.Errorf("the first session, after the newest was signed out of: %v", err)
+		}
+	})
 }
 
 func TestRenewalOutlivesWhoBeganIt(t *testing.T) {

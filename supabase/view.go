@@ -99,11 +99,19 @@ const renewBefore = 90 * time.Second
 
 // held is a session as this process holds it. It does not change.
 type held struct {
-	session *Session // nil: a bare token
+	session *Session // nil: bare tokens
 	token   string   // the access token
 	refresh string   // the refresh token; empty: there is none
 	due     time.Time
 	expires time.Time
+}
+
+// bare is what is to be remembered of a session that nobody acts by any more. Of none, it is none.
+func (h *held) bare() *held {
+	if h == nil {
+		return nil
+	}
+	return &held{token: h.token, refresh: h.refresh, due: h.due, expires: h.expires}
 }
 
 // heldSince says until when a session is good that the server gave at the given time, or that came
