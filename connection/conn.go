@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/streamconn/streamconn/cache"
+	"github.com/streamconn/streamconn/internal/deadline"
 )
 
 // conn is the one implementation of Connection. It has at most one live client at a time,
@@ -413,7 +414,11 @@ func (c *conn[T]) build(ctx context.Context) (_ *generation[T], _ *answers, err 
 		err = errors.New("the factory gave neither a client nor an error")
 	}
 	if err != nil {
-		return nil, nil, errors.Join(p.masked(err), s.problem)
+		late := deadline.Passed(ctx, err)
+		if err = errors.Join(p.masked(err), s.problem); late {
+			err = endedContext(ctx, err)
+		}
+		return nil, nil, err
 	}
 	finished = true
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/streamconn/streamconn/cache"
+	"github.com/streamconn/streamconn/internal/deadline"
 )
 
 // Read is a cached read: the result of load, kept under key for ttl. The next Read of that key
@@ -195,6 +196,7 @@ func (t *tries[T, V]) once(ctx context.Context) (V, error) {
 	}
 	v, err := t.load(ctx, l.client)
 	l.note(err)
+	_ = deadline.Passed(ctx, err) // which is then told
 	return v, err
 }
 

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/streamconn/streamconn/internal/deadline"
 	"github.com/streamconn/streamconn/internal/redact"
 )
 
@@ -294,7 +295,12 @@ type dialer struct {
 
 func (d *dialer) Connect(ctx context.Context) (driver.Conn, error) {
 	conn, err := d.Connector.Connect(ctx)
-	if err = d.engine.masked(err); err != nil && ctx.Err() == nil {
+	late := deadline.Passed(ctx, err)
+	switch err = d.engine.masked(err); {
+	case err == nil:
+	case late:
+		err = fmt.Errorf("%w: %w", endOf(ctx), err)
+	case ctx.Err() == nil:
 		err = &dialError{err}
 	}
 	return conn, err

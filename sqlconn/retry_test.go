@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"slices"
 	"syscall"
 	"testing"
@@ -452,6 +453,42 @@ func TestCustomTransient(t *testing.T) {
 		srv.On(selectRun, fakedb.Fail(moody), numbered())
 		if run := one[int](t, c, selectRun); run != 2 {
 			t.Errorf("run %d", run)
+		}
+	})
+}
+
+// early is a context whose deadline the network notices a moment before it does itself.
+type early struct{ context.Context }
+
+func (c early) Deadline() (time.Time, bool) {
+	end, bounded := c.Context.Deadline()
+	return end.Add(-time.Millisecond), bounded
+}
+
+func TestDeadlineThatTheNetworkNoticesFirst(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv, c := fake(t)
+		srv.OnDial(func(ctx context.Context, _ int) error {
+			end, _ := ctx.Deadline()
+			<-time.After(time.Until(end))
+			return &net.OpError{Op: "dial", Net: "tcp", Err: os.ErrDeadlineExceeded}
+		})
+		for name, call := range map[string]func(ctx context.Context) error{
+			"query": func(ctx context.Context) error { _, err := sqlconn.Query[int](ctx, c, selectRun); return err },
+			"exec":  func(ctx context.Context) error { _, err := c.Exec(ctx, "delete from runs"); return err },
+			"session": func(ctx context.Context) error {
+				return c.Session(ctx, func(*sqlconn.Tx) error { return nil })
+			},
+		} {
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+			if err := call(early{ctx}); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("%s: %v, want the end of the context", name, err)
+			}
+			cancel()
+		}
+		if s := connection.Stats(c); s.Connects != 1 {
+			t.Errorf("%d pools: the end of a context is no fault of one", s.Connects)
 		}
 	})
 }

@@ -1,10 +1,13 @@
 package rest
 
 import (
+	"context"
 	"errors"
+	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -114,4 +117,28 @@ func TestPlainHTTPBehindAnHTTPSAddressIsSaidSo(t *testing.T) {
 			t.Errorf("%s: %v after %d tries", name, err, tries)
 		}
 	}
+}
+
+// early is a context whose deadline the network notices a moment before it does itself.
+type early struct{ context.Context }
+
+func (c early) Deadline() (time.Time, bool) {
+	end, bounded := c.Context.Deadline()
+	return end.Add(-time.Millisecond), bounded
+}
+
+func TestDeadlineThatTheNetworkNoticesFirst(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := over(t, func(r *http.Request) (*http.Response, error) {
+			end, _ := r.Context().Deadline()
+			<-time.After(time.Until(end))
+			return nil, &net.OpError{Op: "dial", Net: "tcp", Err: os.ErrDeadlineExceeded}
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		defer cancel()
+		if _, err := c.Do(early{ctx}, get("t")); !errors.Is(err, context.DeadlineExceeded) {
+			t.Error(err)
+		}
+	})
 }

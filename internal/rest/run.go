@@ -14,6 +14,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/streamconn/streamconn/internal/deadline"
 )
 
 // maxRedirects is how many redirects one attempt follows.
@@ -390,7 +392,7 @@ func (a *attempt) tooLarge(resp *http.Response) error {
 
 // fault makes an error of one of the network, or of the context that ended the attempt.
 func (a *attempt) fault(err error) error {
-	if a.caller.Err() != nil {
+	if deadline.Passed(a.caller, err) || a.caller.Err() != nil {
 		return a.ended(a.caller, a.last)
 	}
 	if errors.Is(context.Cause(a.ctx), errAttemptTimeout) {
