@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"time"
+	"unsafe"
 )
 
 // copyOf copies what src points to. It fails if there is something in an interface that cannot
@@ -23,12 +24,16 @@ func copyOf[T any](p *plan, src *T) (T, bool) {
 		copier
 		dst T
 	}{copier: copier{left: maxCopySteps}, dst: *src}
-	if p.deepen(&work.copier, reflect.ValueOf(&work.dst).Elem(), reflect.ValueOf(src).Elem()); work.failed {
+	if p.deepen(&work.copier, unsafe.Pointer(&work.dst)); work.failed {
 		var none T
 		return none, false
 	}
 	return work.dst, true
 }
+
+// deepen makes what a pointer of a plan's type points to, which was assigned from the original, its deep
+// copy. Until then, all that it refers to is the original's, and only read.
+type deepen func(*copier, unsafe.Pointer)
 
 const (
 	maxCopyDepth = 1000
@@ -56,12 +61,9 @@ func (c *copier) step() bool {
 func (c *copier) up() { c.depth-- }
 
 // deepener makes the deepen of a type that is neither refused nor flat.
-func (b *planner) deepener(t reflect.Type) func(*copier, reflect.Value, reflect.Value) {
+func (b *planner) deepener(t reflect.Type) deepen {
 	if clone := cloneOf(t); clone != nil {
-		return func(_ *copier, dst, src reflect.Value) { clone(dst, src) }
-	}
-	if isBig(t) {
-		return deepenBig
+		return func(_ *copier, p unsafe.Pointer) { clone(reflect.NewAt(t, p).Elem()) }
 	}
 	if known := knownDeepener(t); known != nil {
 		return known
@@ -72,24 +74,19 @@ func (b *planner) deepener(t reflect.Type) func(*copier, reflect.Value, reflect.
 	case reflect.Slice:
 		return b.sliceDeepener(t)
 	case reflect.Array:
-		elem := b.plan(t.Elem())
-		return func(c *copier, dst, src reflect.Value) {
-			for i := range src.Len() {
-				elem.deepen(c, dst.Index(i), src.Index(i))
-			}
-		}
+		return b.arrayDeepener(t)
 	case reflect.Map:
 		return b.mapDeepener(t)
 	case reflect.Struct:
 		return b.structDeepener(t)
 	default: // an interface
-		return deepenInterface
+		return func(c *copier, p unsafe.Pointer) { c.inside(reflect.NewAt(t, p).Elem()) }
 	}
 }
 
 // knownDeepener is for types that rows are often made of: without reflection, and in one
 // allocation each.
-func knownDeepener(t reflect.Type) func(c *copier, dst, src reflect.Value) {
+func knownDeepener(t reflect.Type) deepen {
 	switch t {
 	case reflect.TypeFor[[]byte]():
 		return deepenSlice[byte]
@@ -117,58 +114,49 @@ func knownDeepener(t reflect.Type) func(c *copier, dst, src reflect.Value) {
 		return deepenPointer[float64]
 	case reflect.TypeFor[*time.Time]():
 		return deepenPointer[time.Time]
+	case reflect.TypeFor[big.Int]():
+		return func(_ *copier, p unsafe.Pointer) { n := (*big.Int)(p); *n = *new(big.Int).Set(n) }
+	case reflect.TypeFor[big.Rat]():
+		return func(_ *copier, p unsafe.Pointer) { n := (*big.Rat)(p); *n = *new(big.Rat).Set(n) }
+	case reflect.TypeFor[big.Float]():
+		return func(_ *copier, p unsafe.Pointer) { n := (*big.Float)(p); *n = *new(big.Float).Copy(n) }
+	case reflect.TypeFor[any]():
+		return func(c *copier, p unsafe.Pointer) { v := (*any)(p); *v = c.any(*v) }
 	case mapOfAnyType:
-		return func(c *copier, dst, _ reflect.Value) {
-			p := dst.Addr().Interface().(*map[string]any)
-			*p = c.mapOfAny(*p)
-		}
+		return func(c *copier, p unsafe.Pointer) { m := (*map[string]any)(p); *m = c.mapOfAny(*m) }
 	case reflect.TypeFor[[]any]():
-		return func(c *copier, dst, _ reflect.Value) {
-			p := dst.Addr().Interface().(*[]any)
-			*p = c.sliceOfAny(*p)
-		}
+		return func(c *copier, p unsafe.Pointer) { s := (*[]any)(p); *s = c.sliceOfAny(*s) }
 	default:
 		return nil
 	}
 }
 
-func deepenSlice[E any](_ *copier, dst, _ reflect.Value) {
-	p := dst.Addr().Interface().(*[]E)
-	*p = slices.Clone(*p)
+func deepenSlice[E any](_ *copier, p unsafe.Pointer) {
+	s := (*[]E)(p)
+	*s = slices.Clone(*s)
 }
 
-func deepenPointer[E any](_ *copier, dst, _ reflect.Value) {
-	if p := dst.Addr().Interface().(**E); *p != nil {
-		pointee := **p
-		*p = &pointee
+func deepenPointer[E any](_ *copier, p unsafe.Pointer) {
+	if pointer := (**E)(p); *pointer != nil {
+		pointee := **pointer
+		*pointer = &pointee
 	}
 }
 
-func deepenBig(_ *copier, dst, _ reflect.Value) {
-	// dst shares its digits with the original, which is only read here.
-	switch n := dst.Addr().Interface().(type) {
-	case *big.Int:
-		*n = *new(big.Int).Set(n)
-	case *big.Rat:
-		*n = *new(big.Rat).Set(n)
-	case *big.Float:
-		*n = *new(big.Float).Copy(n)
-	}
-}
-
-func (b *planner) pointerDeepener(t reflect.Type) func(*copier, reflect.Value, reflect.Value) {
+func (b *planner) pointerDeepener(t reflect.Type) deepen {
 	elemType, elem := t.Elem(), b.plan(t.Elem())
-	return func(c *copier, dst, src reflect.Value) {
-		if src.IsNil() || !c.step() {
+	return func(c *copier, p unsafe.Pointer) {
+		pointer := (*unsafe.Pointer)(p)
+		if *pointer == nil || !c.step() {
 			return
 		}
 		defer c.up()
-		pointee, original := reflect.New(elemType), src.Elem()
-		pointee.Elem().Set(original)
+		pointee := reflect.New(elemType)
+		pointee.Elem().Set(reflect.NewAt(elemType, *pointer).Elem())
+		*pointer = pointee.UnsafePointer()
 		if elem.deepen != nil {
-			elem.deepen(c, pointee.Elem(), original)
+			elem.deepen(c, *pointer)
 		}
-		dst.Set(pointee)
 	}
 }
 
@@ -185,90 +173,95 @@ func cloneFlat(dst, src reflect.Value) {
 	reflect.Copy(dst, src)
 }
 
-func (b *planner) sliceDeepener(t reflect.Type) func(*copier, reflect.Value, reflect.Value) {
-	elem := b.plan(t.Elem())
-	return func(c *copier, dst, src reflect.Value) {
-		if src.IsNil() || !c.step() {
+func (b *planner) sliceDeepener(t reflect.Type) deepen {
+	elem, size := b.plan(t.Elem()), t.Elem().Size()
+	return func(c *copier, p unsafe.Pointer) {
+		header := (*[]byte)(p) // whatever its elements are
+		if *header == nil || !c.step() {
 			return
 		}
 		defer c.up()
-		cloneFlat(dst, src)
-		if elem.deepen == nil {
-			return
-		}
-		for i := range src.Len() {
-			if elem.deepen(c, dst.Index(i), src.Index(i)); c.failed {
-				return
-			}
+		original := *header
+		cloneFlat(reflect.NewAt(t, p).Elem(), reflect.NewAt(t, unsafe.Pointer(&original)).Elem())
+		if elem.deepen != nil {
+			c.each(elem, unsafe.Pointer(unsafe.SliceData(*header)), len(*header), size)
 		}
 	}
 }
 
-func (b *planner) mapDeepener(t reflect.Type) func(*copier, reflect.Value, reflect.Value) {
-	elemType, elem := t.Elem(), b.plan(t.Elem())
+func (b *planner) arrayDeepener(t reflect.Type) deepen {
+	elem, n, size := b.plan(t.Elem()), t.Len(), t.Elem().Size()
+	return func(c *copier, p unsafe.Pointer) { c.each(elem, p, n, size) }
+}
+
+// each deepens n elements of a size, one after the other.
+func (c *copier) each(elem *plan, first unsafe.Pointer, n int, size uintptr) {
+	for i := range uintptr(n) {
+		if elem.deepen(c, unsafe.Add(first, i*size)); c.failed {
+			return
+		}
+	}
+}
+
+func (b *planner) mapDeepener(t reflect.Type) deepen {
+	elem := b.plan(t.Elem())
 	anyKeys := t.Key().Kind() == reflect.Interface
-	return func(c *copier, dst, src reflect.Value) {
-		if src.IsNil() || !c.step() {
+	return func(c *copier, p unsafe.Pointer) {
+		m := reflect.NewAt(t, p).Elem()
+		if m.IsNil() || !c.step() {
 			return
 		}
 		defer c.up()
-		m := reflect.MakeMapWithSize(t, src.Len())
-		for iter := src.MapRange(); iter.Next(); {
-			key, value := iter.Key(), iter.Value()
+		copied := reflect.MakeMapWithSize(t, m.Len())
+		key, value := reflect.New(t.Key()).Elem(), reflect.New(t.Elem())
+		for iter := m.MapRange(); iter.Next(); {
+			key.SetIterKey(iter)
 			if anyKeys && !key.IsNil() && !isFlat(key.Elem().Type()) {
 				c.failed = true
 			}
+			value.Elem().SetIterValue(iter)
 			if elem.deepen != nil {
-				copied := reflect.New(elemType).Elem()
-				copied.Set(value)
-				elem.deepen(c, copied, value)
-				value = copied
+				elem.deepen(c, value.UnsafePointer())
 			}
 			if c.failed {
 				return
 			}
-			m.SetMapIndex(key, value)
+			copied.SetMapIndex(key, value.Elem())
 		}
-		dst.Set(m)
+		m.Set(copied)
 	}
 }
 
-func (b *planner) structDeepener(t reflect.Type) func(*copier, reflect.Value, reflect.Value) {
+func (b *planner) structDeepener(t reflect.Type) deepen {
 	type field struct {
-		index int
-		plan  *plan
-		known func(*copier, reflect.Value, reflect.Value) // which look at dst alone
+		offset uintptr
+		plan   *plan
 	}
 	var fields []field
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for f := range t.Fields() {
 		if !f.IsExported() && !isEmbeddedStruct(f) {
 			continue // flat, or the type would be refused
 		}
 		if p := b.plan(f.Type); !p.flat {
-			fields = append(fields, field{i, p, knownDeepener(f.Type)})
+			fields = append(fields, field{f.Offset, p})
 		}
 	}
-	return func(c *copier, dst, src reflect.Value) {
+	return func(c *copier, p unsafe.Pointer) {
 		for i := range fields {
 			f := &fields[i]
-			if f.known != nil {
-				f.known(c, dst.Field(f.index), reflect.Value{})
-				continue
-			}
-			f.plan.deepen(c, dst.Field(f.index), src.Field(f.index))
+			f.plan.deepen(c, unsafe.Add(p, f.offset))
 		}
 	}
 }
 
-// deepenInterface copies what is in an interface. What it holds directly cannot be changed, but
-// what that refers to can.
-func deepenInterface(c *copier, dst, src reflect.Value) {
-	if src.IsNil() {
+// inside copies what is in an interface. What it holds directly cannot be changed, but what that refers
+// to can.
+func (c *copier) inside(v reflect.Value) {
+	if v.IsNil() {
 		return
 	}
-	if copied := c.any(src.Interface()); !c.failed {
-		dst.Set(reflect.ValueOf(copied))
+	if copied := c.any(v.Interface()); !c.failed {
+		v.Set(reflect.ValueOf(copied))
 	}
 }
 
@@ -292,11 +285,10 @@ func (c *copier) any(v any) any {
 		return v
 	}
 	defer c.up()
-	src := reflect.ValueOf(v)
-	dst := reflect.New(p.typ).Elem()
-	dst.Set(src)
-	p.deepen(c, dst, src)
-	return dst.Interface()
+	copied := reflect.New(p.typ)
+	copied.Elem().Set(reflect.ValueOf(v))
+	p.deepen(c, copied.UnsafePointer())
+	return copied.Elem().Interface()
 }
 
 func (c *copier) mapOfAny(m map[string]any) map[string]any {

@@ -53,7 +53,7 @@
 //
 // # What it costs
 //
-// [Lookup] is the path of a hit. It does not allocate, takes no lock of ours, and costs about as
+// [Lookup] is the path of a hit. It does not allocate, waits for no lock of ours, and costs about as
 // much as a bare lookup in ristretto, the cache that is the engine here; with a second tier behind it,
-// no more. Copies cost what they cost.
+// no more. A copy costs about what one by hand does.
 package cache

@@ -19,11 +19,8 @@ type plan struct {
 	// flatSlice is for slices of flat elements, which rows are most often.
 	flatSlice bool
 
-	// deepen makes dst, which was assigned from src, src's deep copy. It is nil for flat types. dst is
-	// addressable; src may not be, and is only read.
-	deepen func(c *copier, dst, src reflect.Value)
-	// measure adds up the memory outside of a value. It is nil for inline types.
-	measure func(m *meter, v reflect.Value)
+	deepen  deepen  // nil for flat types
+	measure measure // nil for inline types
 }
 
 var plans sync.Map // reflect.Type to *plan
@@ -230,18 +227,18 @@ func isBig(t reflect.Type) bool {
 }
 
 // cloneOf gives the type's own Clone, for values and for what they are pointers to, as a function
-// that sets dst to the clone of src. It is nil if there is none.
-func cloneOf(t reflect.Type) func(dst, src reflect.Value) {
+// that sets a value to its clone. It is nil if there is none.
+func cloneOf(t reflect.Type) func(v reflect.Value) {
 	if t.Kind() == reflect.Interface || t.PkgPath() == "" && t.Kind() != reflect.Pointer {
 		return nil
 	}
 	if m, ok := t.MethodByName("Clone"); ok && m.Type.NumIn() == 1 && m.Type.NumOut() == 1 && m.Type.Out(0) == t {
 		nilable := t.Kind() == reflect.Pointer || t.Kind() == reflect.Map || t.Kind() == reflect.Slice
-		return func(dst, src reflect.Value) {
-			if nilable && src.IsNil() {
+		return func(v reflect.Value) {
+			if nilable && v.IsNil() {
 				return
 			}
-			dst.Set(m.Func.Call([]reflect.Value{src})[0])
+			v.Set(m.Func.Call([]reflect.Value{v})[0])
 		}
 	}
 	if t.Kind() == reflect.Pointer {
@@ -255,17 +252,15 @@ func cloneOf(t reflect.Type) func(dst, src reflect.Value) {
 	if out := m.Type.Out(0); out != t && out != reflect.PointerTo(t) {
 		return nil
 	}
-	return func(dst, src reflect.Value) {
-		receiver := reflect.New(t)
-		receiver.Elem().Set(src)
-		clone := m.Func.Call([]reflect.Value{receiver})[0]
+	return func(v reflect.Value) {
+		clone := m.Func.Call([]reflect.Value{v.Addr()})[0]
 		if clone.Kind() == reflect.Pointer && clone.Type() != t {
 			if clone.IsNil() {
-				dst.SetZero()
+				v.SetZero()
 				return
 			}
 			clone = clone.Elem()
 		}
-		dst.Set(clone)
+		v.Set(clone)
 	}
 }

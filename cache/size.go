@@ -3,6 +3,7 @@ package cache
 import (
 	"reflect"
 	"time"
+	"unsafe"
 )
 
 // costOf estimates the memory that a stored value takes, in bytes, and tells whether that is at
@@ -11,7 +12,7 @@ func costOf[T any](p *plan, value *T, limit int64) (int64, bool) {
 	m := meter{limit: limit}
 	m.add(int64(p.typ.Size()))
 	if p.measure != nil {
-		p.measure(&m, reflect.ValueOf(value).Elem())
+		p.measure(&m, unsafe.Pointer(value))
 	}
 	return m.bytes, m.bytes <= m.limit
 }
@@ -54,130 +55,138 @@ const (
 
 var locationType = reflect.TypeFor[*time.Location]()
 
+// measure adds up the memory outside of what a pointer of a plan's type points to.
+type measure func(*meter, unsafe.Pointer)
+
 // measurer makes the measure of a type that is not inline. Of types that can be copied, unexported
 // fields are looked at, too; what cannot be copied may be in use elsewhere.
-func (b *planner) measurer(t reflect.Type, all bool) func(*meter, reflect.Value) {
+func (b *planner) measurer(t reflect.Type, all bool) measure {
 	switch t.Kind() {
 	case reflect.String:
-		return func(m *meter, v reflect.Value) { m.add(int64(v.Len())) }
+		return func(m *meter, p unsafe.Pointer) { m.add(int64(len(*(*string)(p)))) }
 	case reflect.Pointer:
-		if t == locationType {
-			return func(*meter, reflect.Value) {} // shared by all times
-		}
-		size, elem := int64(t.Elem().Size()), b.plan(t.Elem())
-		return func(m *meter, v reflect.Value) {
-			if v.IsNil() || !m.step() {
-				return
-			}
-			defer m.up()
-			m.add(size)
-			if elem.measure != nil {
-				elem.measure(m, v.Elem())
-			}
-		}
+		return b.pointerMeasurer(t)
 	case reflect.Slice:
-		size, elem := int64(t.Elem().Size()), b.plan(t.Elem())
-		return func(m *meter, v reflect.Value) {
-			if v.IsNil() || !m.step() {
+		elem, size := b.plan(t.Elem()), t.Elem().Size()
+		return func(m *meter, p unsafe.Pointer) {
+			header := *(*[]byte)(p) // whatever its elements are
+			if header == nil || !m.step() {
 				return
 			}
 			defer m.up()
-			m.add(int64(v.Len()) * size)
-			if elem.measure == nil {
-				return
-			}
-			for i := range v.Len() {
-				if elem.measure(m, v.Index(i)); m.full() {
-					return
-				}
-			}
+			m.add(int64(len(header)) * int64(size))
+			m.each(elem, unsafe.Pointer(unsafe.SliceData(header)), len(header), size)
 		}
 	case reflect.Array:
-		elem := b.plan(t.Elem())
-		return func(m *meter, v reflect.Value) {
-			for i := range v.Len() {
-				if elem.measure(m, v.Index(i)); m.full() {
-					return
-				}
-			}
-		}
+		elem, n, size := b.plan(t.Elem()), t.Len(), t.Elem().Size()
+		return func(m *meter, p unsafe.Pointer) { m.each(elem, p, n, size) }
 	case reflect.Map:
 		return b.mapMeasurer(t)
 	case reflect.Struct:
 		return b.structMeasurer(t, all)
 	case reflect.Interface:
-		return measureInterface
+		if t.NumMethod() == 0 {
+			return func(m *meter, p unsafe.Pointer) { m.any(*(*any)(p)) }
+		}
+		return func(m *meter, p unsafe.Pointer) {
+			if v := reflect.NewAt(t, p).Elem(); !v.IsNil() {
+				m.any(v.Interface())
+			}
+		}
 	default: // channels, functions
-		return func(*meter, reflect.Value) {}
+		return func(*meter, unsafe.Pointer) {}
 	}
 }
 
-func (b *planner) structMeasurer(t reflect.Type, all bool) func(*meter, reflect.Value) {
+// each measures n elements of a size, one after the other.
+func (m *meter) each(elem *plan, first unsafe.Pointer, n int, size uintptr) {
+	if elem.measure == nil {
+		return
+	}
+	for i := range uintptr(n) {
+		if elem.measure(m, unsafe.Add(first, i*size)); m.full() {
+			return
+		}
+	}
+}
+
+func (b *planner) pointerMeasurer(t reflect.Type) measure {
+	if t == locationType {
+		return func(*meter, unsafe.Pointer) {} // shared by all times
+	}
+	elem, size := b.plan(t.Elem()), int64(t.Elem().Size())
+	return func(m *meter, p unsafe.Pointer) {
+		pointee := *(*unsafe.Pointer)(p)
+		if pointee == nil || !m.step() {
+			return
+		}
+		defer m.up()
+		m.add(size)
+		if elem.measure != nil {
+			elem.measure(m, pointee)
+		}
+	}
+}
+
+func (b *planner) structMeasurer(t reflect.Type, all bool) measure {
 	if t == timeType {
-		return func(*meter, reflect.Value) {}
+		return func(*meter, unsafe.Pointer) {}
 	}
 	type field struct {
-		index int
-		plan  *plan
+		offset uintptr
+		plan   *plan
 	}
+	var texts []uintptr // the offsets of what rows have most of
 	var fields []field
-	for i := range t.NumField() {
-		f := t.Field(i)
-		if (all || f.IsExported()) && !isInline(f.Type) {
-			fields = append(fields, field{i, b.plan(f.Type)})
+	for f := range t.Fields() {
+		switch {
+		case !all && !f.IsExported() || isInline(f.Type):
+		case f.Type.Kind() == reflect.String:
+			texts = append(texts, f.Offset)
+		default:
+			fields = append(fields, field{f.Offset, b.plan(f.Type)})
 		}
 	}
-	return func(m *meter, v reflect.Value) {
-		for _, f := range fields {
-			f.plan.measure(m, v.Field(f.index))
+	return func(m *meter, p unsafe.Pointer) {
+		sum := int64(0)
+		for _, offset := range texts {
+			sum += int64(len(*(*string)(unsafe.Add(p, offset))))
+		}
+		m.add(sum)
+		for i := range fields {
+			fields[i].plan.measure(m, unsafe.Add(p, fields[i].offset))
 		}
 	}
 }
 
-func (b *planner) mapMeasurer(t reflect.Type) func(*meter, reflect.Value) {
+func (b *planner) mapMeasurer(t reflect.Type) measure {
 	key, elem := b.plan(t.Key()), b.plan(t.Elem())
 	size := int64(t.Key().Size()+t.Elem().Size()) + mapEntry
-	return func(m *meter, v reflect.Value) {
+	return func(m *meter, p unsafe.Pointer) {
+		v := reflect.NewAt(t, p).Elem()
 		if v.IsNil() || !m.step() {
 			return
 		}
 		defer m.up()
 		m.add(mapHeader + int64(v.Len())*size)
-		if v.CanInterface() && t == mapOfAnyType {
-			m.mapOfAny(v.Interface().(map[string]any))
+		if t == mapOfAnyType {
+			m.mapOfAny(*(*map[string]any)(p))
 			return
 		}
 		if key.measure == nil && elem.measure == nil {
 			return
 		}
+		k, e := reflect.New(t.Key()), reflect.New(t.Elem())
 		for iter := v.MapRange(); iter.Next() && !m.full(); {
 			if key.measure != nil {
-				key.measure(m, iter.Key())
+				k.Elem().SetIterKey(iter)
+				key.measure(m, k.UnsafePointer())
 			}
 			if elem.measure != nil {
-				elem.measure(m, iter.Value())
+				e.Elem().SetIterValue(iter)
+				elem.measure(m, e.UnsafePointer())
 			}
 		}
-	}
-}
-
-func measureInterface(m *meter, v reflect.Value) {
-	if v.IsNil() || !m.step() {
-		return
-	}
-	defer m.up()
-	if v.CanInterface() {
-		m.any(v.Interface())
-		return
-	}
-	measureInside(m, v.Elem())
-}
-
-// measureInside is for what is in an interface: a pointer, or a value with memory of its own.
-func measureInside(m *meter, inside reflect.Value) {
-	m.add(int64(inside.Type().Size()))
-	if p := planOf(inside.Type()); p.measure != nil {
-		p.measure(m, inside)
 	}
 }
 
@@ -210,7 +219,18 @@ func (m *meter) any(v any) {
 			m.up()
 		}
 	default:
-		measureInside(m, reflect.ValueOf(v))
+		m.inside(reflect.ValueOf(v))
+	}
+}
+
+// inside measures what is in an interface: a pointer, or a value with memory of its own.
+func (m *meter) inside(v reflect.Value) {
+	m.add(int64(v.Type().Size()))
+	if p := planOf(v.Type()); p.measure != nil && m.step() {
+		defer m.up()
+		inside := reflect.New(v.Type())
+		inside.Elem().Set(v)
+		p.measure(m, inside.UnsafePointer())
 	}
 }
 
