@@ -111,7 +111,7 @@ func TestDefect20_OneQueryCanBeCleared(t *testing.T) {
 func TestDropFindsEntriesWhereverTheyAre(t *testing.T) {
 	t.Parallel()
 	s := open(t, Config{MaxBytes: 1 << 20}).Scope("scope", nil)
-	for i := range 3000 { // in the engine only, in both, and in the window only
+	for i := range 3000 { // in the engine, and in the window
 		get(t, s, fmt.Sprint(i), forever, value(i))
 	}
 	settle(s.cache)

@@ -59,6 +59,7 @@ func TestCloseWaitsForThoseInsideTheEngine(t *testing.T) {
 	t.Parallel()
 	s := scope(t)
 	get(t, s, "k", forever, value(1))
+	emptyWindow(s.cache)
 	engine := s.cache.engine.Load()
 	door := engine.enter()
 	closed := make(chan struct{})

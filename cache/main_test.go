@@ -145,18 +145,12 @@ func (w *window) all() []*entry {
 	return all
 }
 
-// emptyWindow leaves what the engine has admitted.
+// emptyWindow leaves what the engine admits.
 func emptyWindow(c *Cache) {
-	settle(c)
 	for _, e := range c.window.all() {
-		c.engine.Load().table.release(e, byWindow)
+		c.window.remove(e)
+		c.leaveWindow(c.engine.Load(), e)
 	}
-	c.window.clear()
-}
-
-// refuse is what the engine does with what it does not want.
-func refuse(c *Cache, e *entry) {
-	c.engine.Load().remove(e)
 	settle(c)
 }
 

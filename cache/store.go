@@ -53,7 +53,7 @@ func (c *Cache) store(fl *flight, e *entry) {
 		return
 	}
 	defer door.RUnlock()
-	engine.r.Get(e.hash) // it was asked for
+	engine.hearLoad(e)
 	sh := c.flights.shard(e.hash)
 	sh.mu.Lock()
 	if fl.dropped.Load() || e.dead(c, time.Now()) {
@@ -64,7 +64,6 @@ func (c *Cache) store(fl *flight, e *entry) {
 		engine.remove(e) // the old one: it would be replaced by one of any size
 	}
 	left := c.window.add(e)
-	engine.offer(e)
 	sh.mu.Unlock()
 	for _, e := range left {
 		c.leaveWindow(engine, e)
@@ -86,12 +85,11 @@ func (c *Cache) engineForStore() *engine {
 	return c.engine.Load()
 }
 
-// leaveWindow is for what is no longer new. If the engine has refused it, and it has been asked for since, it is
-// offered again: the engine knows that better now.
+// leaveWindow offers what is no longer new to the engine, which now knows how often it was asked for.
 func (c *Cache) leaveWindow(engine *engine, e *entry) {
 	sh := c.flights.shard(e.hash)
 	sh.mu.Lock()
-	if e.heard.Load() > 0 && !e.ended(e.scope) {
+	if !e.ended(e.scope) {
 		engine.offer(e)
 	}
 	sh.mu.Unlock()

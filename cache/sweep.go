@@ -36,6 +36,9 @@ func (c *Cache) runSweep() {
 			alive = true
 		}
 	}
+	if engine := c.engine.Load(); engine != nil {
+		engine.table.fit()
+	}
 	if alive {
 		c.armSweep(max(sweepEvery, 100*time.Since(now)))
 	}

@@ -13,7 +13,10 @@ type table struct {
 	n      atomic.Int64           // entries
 }
 
-const tableLocks = 64
+const (
+	tableLocks = 64
+	minSlots   = 4 * tableLocks
+)
 
 // chains are entries whose hashes have the same last bits, the newest first.
 type chains struct {
@@ -52,7 +55,7 @@ const (
 
 func newTable() *table {
 	t := &table{}
-	t.chains.Store(newChains(4*tableLocks, 0))
+	t.chains.Store(newChains(minSlots, 0))
 	return t
 }
 
@@ -71,7 +74,7 @@ func (t *table) get(hash uint64) *entry {
 // put adds a new entry, held by the window, and takes out what was there under its hash. It tells who
 // held that.
 func (t *table) put(e *entry) holders {
-	t.grow()
+	t.fit()
 	lock := t.lock(e.hash)
 	lock.Lock()
 	defer lock.Unlock()
@@ -86,23 +89,32 @@ func (t *table) put(e *entry) holders {
 	return old.held
 }
 
-// grow makes room for one more. Those who read meanwhile find everything in the old chains, whose links stay as
-// they are. Who reads on while it grows again may miss something, and looks again before he loads it.
-func (t *table) grow() {
-	enough := func() bool { return 2*t.n.Load() < int64(len(t.chains.Load().slots)) }
-	if enough() {
+// fits reports whether there are enough slots for one more entry, and not far too many.
+func (t *table) fits() bool {
+	slots, n := int64(len(t.chains.Load().slots)), t.n.Load()
+	return 2*n < slots && (slots == minSlots || 32*n >= slots)
+}
+
+// fit makes new chains, if they do not fit. Those who read meanwhile find everything in the old ones, whose links
+// stay as they are. Who reads on while that happens again may miss something, and looks again before he loads it.
+func (t *table) fit() {
+	if t.fits() {
 		return
 	}
 	for i := range t.locks {
 		t.locks[i].Lock()
 	}
-	if !enough() {
-		old := t.chains.Load()
-		larger := newChains(2*len(old.slots), 1-old.link)
-		for i := range old.slots {
-			old.each(i, larger.push)
+	if !t.fits() {
+		slots := minSlots
+		for int64(slots) <= 2*t.n.Load() {
+			slots *= 2
 		}
-		t.chains.Store(larger)
+		old := t.chains.Load()
+		made := newChains(slots, 1-old.link)
+		for i := range old.slots {
+			old.each(i, made.push)
+		}
+		t.chains.Store(made)
 	}
 	for i := range t.locks {
 		t.locks[i].Unlock()

@@ -84,7 +84,7 @@ func TestTableGrowsUnderItsReaders(t *testing.T) {
 				if table.get(e.hash) == e {
 					continue
 				}
-				// It grew twice meanwhile.
+				// It was made anew twice meanwhile.
 				if table.get(e.hash) != e {
 					t.Errorf("entry %d is not found", i%(n/10))
 					return
@@ -99,6 +99,7 @@ func TestTableGrowsUnderItsReaders(t *testing.T) {
 				if i%3 == 0 {
 					table.remove(entries[i])
 				}
+				table.fit()
 			}
 		})
 	}
@@ -122,6 +123,31 @@ func TestTableGrowsUnderItsReaders(t *testing.T) {
 	for i, e := range entries {
 		if there := table.get(e.hash) == e; there != (i < n/10 || i%3 != 0) {
 			t.Fatalf("entry %d is there: %v", i, there)
+		}
+	}
+}
+
+func TestTableFitsWhatIsInIt(t *testing.T) {
+	t.Parallel()
+	table := newTable()
+	const n = 10_000
+	entries := make([]*entry, n)
+	for i := range entries {
+		entries[i] = &entry{key: key{hash: mix(uint64(i), 0)}}
+		table.put(entries[i])
+	}
+	slots := func() int { return len(table.chains.Load().slots) }
+	if got := slots(); got <= 2*n || got > 4*n {
+		t.Errorf("%d slots for %d entries", got, n)
+	}
+	for _, e := range entries[10:] {
+		table.remove(e)
+	}
+	table.fit()
+	equal(t, "the slots for ten", slots(), minSlots)
+	for i, e := range entries {
+		if there := table.get(e.hash) == e; there != (i < 10) {
+			t.Errorf("entry %d is there: %v", i, there)
 		}
 	}
 }

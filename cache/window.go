@@ -2,9 +2,8 @@ package cache
 
 import "sync"
 
-// window keeps the newest entries, whatever the engine thinks of them. The engine, when full, admits
-// only what is asked for more often than what it has, which a result that was just loaded cannot
-// be.
+// window keeps the newest entries. The engine, when full, admits only what is asked for more often than
+// what it has, which a result that was just loaded cannot be; so it is offered what leaves the window.
 //
 // It is a queue, not a list of the most recently used: only so does an entry stay until others of a
 // known size have come after it.
