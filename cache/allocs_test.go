@@ -70,6 +70,11 @@ func TestAllocationsOfHits(t *testing.T) {
 			t.Fatal("missed")
 		}
 	})
+	check("own flat rows, as a slice", 1, func() {
+		if _, ok := LookupSlice[flatRow](s, text, nil, &forever); !ok {
+			t.Fatal("missed")
+		}
+	})
 	check("a miss", 0, func() {
 		if _, ok := Lookup[int](s, "something else", nil, &minute); ok {
 			t.Fatal("hit")

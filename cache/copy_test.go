@@ -170,6 +170,41 @@ func TestCopiesAreEqualAndShareNothing(t *testing.T) {
 	testCopy(t, "struct keys", map[[2]string][]int{{"a", "b"}: {1}})
 }
 
+func TestLookupSliceGivesTheCallersOwn(t *testing.T) {
+	t.Parallel()
+	s := scope(t)
+	shared := Policy{TTL: Forever, Shared: true}
+	lookup := func(text string, p Policy) []string {
+		t.Helper()
+		found, ok := LookupSlice[string](s, text, nil, &p)
+		if !ok {
+			t.Fatalf("%s is not found", text)
+		}
+		return found
+	}
+	spare := make([]string, 2, 10)
+	for text, v := range map[string][]string{"two": spare, "none": spare[:0], "nil": nil} {
+		_ = must[[]string](t)(Get(t.Context(), s, KeyOf(text), shared, value(v)))
+		got := lookup(text, forever)
+		if !slices.Equal(got, v) || (got == nil) != (v == nil) {
+			t.Errorf("%s: got %#v, want %#v", text, got, v)
+		}
+		_ = append(got, "changed")
+	}
+	lookup("two", forever)[0] = "changed"
+	equal(t, "the stored value after a caller has changed his", spare[:3][0]+spare[:3][2], "")
+	if &lookup("two", shared)[0] != &spare[0] {
+		t.Error("what is shared is copied")
+	}
+	deep := must[[]*int](t)(Get(t.Context(), s, KeyOf("pointers"), forever, value([]*int{new(1)})))
+	if found, ok := LookupSlice[*int](s, "pointers", nil, &forever); !ok || *found[0] != 1 || found[0] == deep[0] {
+		t.Error("what the elements point to is not copied")
+	}
+	if _, ok := LookupSlice[int](s, "two", nil, &forever); ok {
+		t.Error("another type is found")
+	}
+}
+
 type headerName string
 
 func testCopy[T any](t *testing.T, name string, original T) {

@@ -2,6 +2,7 @@ package cache
 
 import (
 	"reflect"
+	"slices"
 	"time"
 	"unsafe"
 )
@@ -13,13 +14,34 @@ import (
 // It is the fast path of reads. It does not allocate, apart from the copy that the caller gets;
 // neither args nor p escape, and both can be used again at once.
 func Lookup[T any](s *Scope, text string, args []byte, p *Policy) (T, bool) {
-	pointer := reflect.TypeFor[*T]()
-	same := unsafe.String(unsafe.SliceData(args), len(args)) // which nobody keeps
-	if e, v := s.find(s.hashOf(pointer, text, same), pointer, text, same, p); v == hit {
+	if e := s.lookup(reflect.TypeFor[*T](), text, args, p); e != nil {
 		return valueOf[T](e, p.Shared)
 	}
 	var none T
 	return none, false
+}
+
+// LookupSlice is [Lookup] of a slice. If its elements are copied by assignment, as rows are most often, it takes no
+// longer than a lookup and [slices.Clone].
+func LookupSlice[E any](s *Scope, text string, args []byte, p *Policy) ([]E, bool) {
+	e := s.lookup(reflect.TypeFor[*[]E](), text, args, p)
+	switch {
+	case e == nil:
+		return nil, false
+	case e.plan.flatSlice && !p.Shared:
+		return slices.Clone(*e.value.(*[]E)), true
+	default:
+		return valueOf[[]E](e, p.Shared)
+	}
+}
+
+// lookup gives the entry if it is a hit, or nil.
+func (s *Scope) lookup(pointer reflect.Type, text string, args []byte, p *Policy) *entry {
+	same := unsafe.String(unsafe.SliceData(args), len(args)) // which nobody keeps
+	if e, v := s.find(s.hashOf(pointer, text, same), pointer, text, same, p); v == hit {
+		return e
+	}
+	return nil
 }
 
 // find looks for the entry of a key, and tells what it is to this call. Hits are counted.

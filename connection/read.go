@@ -103,37 +103,48 @@ func loadIn[T, V any](
 // Lookup is the part of [Load] that finds what is kept, and does nothing else: it neither
 // connects nor loads. text and args are the parts of a [cache.Key]. It does not allocate.
 func Lookup[V any](c Any, text string, args []byte, p *cache.Policy) (V, bool) {
-	var r *reading
-	if s := c.base().now(); s != nil {
-		r = s.current()
-	}
-	if r == nil {
-		var none V
-		return none, false
-	}
-	if p.TTL == cache.Default {
-		own := *p
-		own.TTL = r.ttl
+	if r := readingOf(c); r != nil {
+		own := r.policy(p)
 		return cache.Lookup[V](r.scope, text, args, &own)
 	}
-	return cache.Lookup[V](r.scope, text, args, p)
+	var none V
+	return none, false
+}
+
+// LookupSlice is [Lookup] of a slice, by [cache.LookupSlice].
+func LookupSlice[E any](c Any, text string, args []byte, p *cache.Policy) ([]E, bool) {
+	if r := readingOf(c); r != nil {
+		own := r.policy(p)
+		return cache.LookupSlice[E](r.scope, text, args, &own)
+	}
+	return nil, false
 }
 
 // LookupLasting is [Lookup] of what [LoadLasting] keeps.
 func LookupLasting[V any](c Any, text string, args []byte, p *cache.Policy) (V, bool) {
-	var r *reading
+	if r := readingOf(c); r != nil {
+		own := r.policy(p)
+		return cache.Lookup[V](r.lasting(), text, args, &own)
+	}
+	var none V
+	return none, false
+}
+
+// readingOf is where a use of c would find what is kept; nil if that cannot be told at once.
+func readingOf(c Any) *reading {
 	if s := c.base().now(); s != nil {
-		r = s.current()
+		return s.current()
 	}
-	if r == nil {
-		var none V
-		return none, false
-	}
+	return nil
+}
+
+// policy is p with the connection's own TTL, if p leaves that to it.
+func (r *reading) policy(p *cache.Policy) cache.Policy {
 	own := *p
 	if own.TTL == cache.Default {
 		own.TTL = r.ttl
 	}
-	return cache.Lookup[V](r.lasting(), text, args, &own)
+	return own
 }
 
 // tries is one read from a source that may fail for a while.

@@ -26,7 +26,7 @@ func Query[T any](ctx context.Context, q Queryer, query string, args ...any) ([]
 	if c := q.cached(); c != nil {
 		var buffer [128]byte
 		if encoded, ok := appendArgs(buffer[:0], args); ok {
-			if rows, hit := connection.Lookup[[]T](c.Connection, query, encoded, &c.policy); hit {
+			if rows, hit := connection.LookupSlice[T](c.Connection, query, encoded, &c.policy); hit {
 				return rows, nil
 			}
 		}
