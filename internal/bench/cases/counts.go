@@ -38,7 +38,7 @@ type Promise struct {
 
 // Counts are what is counted; each ends with its tb, and is quick in its short form.
 func Counts() []func(tb testing.TB, short bool) Figures {
-	return []func(testing.TB, bool) Figures{whereTimeGoes, stampedes, twoProcs, memory, streamed, transfers}
+	return []func(testing.TB, bool) Figures{whereHitGoes, whereMissGoes, whereTimeGoes, stampedes, twoProcs, memory, streamed, transfers}
 }
 
 type (

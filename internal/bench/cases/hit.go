@@ -39,6 +39,10 @@ const (
 	otters  = "otter v2, `Get` with a loader"
 	goCache = "eko/gocache, `Loadable`"
 	goRedis = "go-redis/cache, local tier"
+
+	plainHit  = "**ours**, no arguments"
+	argsHit   = "**ours**, an int and a text"
+	paramsHit = "**ours**, `Params` of two"
 )
 
 // hits is a typed result that is in the cache.
@@ -241,10 +245,10 @@ func arguments() Table {
 			budget := func(times float64, allocs int) measure.Budget { return measure.Budget{Times: times, Allocs: allocs} }
 			return []measure.Side{
 				bareHit(tb, keysOf(n)),
-				{Name: "**ours**, no arguments", Ours: true, Do: none, Budget: budget(1.25, measure.NoAllocs)},
+				{Name: plainHit, Ours: true, Do: none, Budget: budget(1.25, measure.NoAllocs)},
 				{Name: "**ours**, no arguments, `QueryOne`", Ours: true, Do: one, Budget: budget(1.25, measure.NoAllocs)},
-				{Name: "**ours**, an int and a text", Ours: true, Do: two, Budget: budget(2.5, 1)},
-				{Name: "**ours**, `Params` of two", Ours: true, Do: named, Budget: budget(6, 3)},
+				{Name: argsHit, Ours: true, Do: two, Budget: budget(2.5, 1)},
+				{Name: paramsHit, Ours: true, Do: named, Budget: budget(6, 3)},
 				{Name: "**ours**, `sqlconn.Get`", Ours: true, Do: without, Budget: budget(1, measure.NoAllocs)},
 				{Name: "**ours**, `sqlconn.Get` with two options", Ours: true, Do: with, Budget: budget(1, measure.NoAllocs)},
 			}

@@ -30,6 +30,9 @@ const (
 	pgxes   = "pgx, `CollectRows` by name"
 	pgxHand = "pgx by hand"
 	deepBy  = "by hand, with pointers"
+
+	deepMissed = "**ours**, with pointers, uncached"
+	deepStored = "**ours**, with pointers, cached"
 )
 
 // fillSQL makes the tables of owners and noted rows.
@@ -154,11 +157,11 @@ func missSides(tb testing.TB, conn *sqlconn.Conn, n int) []measure.Side {
 			return check(len(all), err)
 		}},
 		{Name: deepBy, Do: func(int) error { all, err := notedByHand(ctx, db, deep); return check(len(all), err) }},
-		{Name: "**ours**, with pointers, uncached", Ours: true, Against: deepBy, Budget: budget, Do: func(int) error {
+		{Name: deepMissed, Ours: true, Against: deepBy, Budget: budget, Do: func(int) error {
 			all, err := sqlconn.Query[Noted](ctx, uncached, deep)
 			return check(len(all), err)
 		}},
-		{Name: "**ours**, with pointers, cached", Ours: true, Against: deepBy, Budget: measure.Budget{Times: 1.25, AllocTimes: 2}, Do: func(int) error {
+		{Name: deepStored, Ours: true, Against: deepBy, Budget: measure.Budget{Times: 1.25, AllocTimes: 2}, Do: func(int) error {
 			connection.Clear(conn)
 			all, err := sqlconn.Query[Noted](ctx, conn, deep)
 			return check(len(all), err)
@@ -187,17 +190,19 @@ func missesReady() Table {
 	return ofSizes(Table{
 		ID: "miss", Title: "A miss, of a driver that has its rows ready",
 		Text: "The driver costs almost nothing, so that what reads the rows is all that counts.",
-	}, func(tb testing.TB, n int) []measure.Side {
-		tb.Helper()
-		db := newReady(n).open()
-		tb.Cleanup(func() { _ = db.Close() })
-		conn, err := connection.Open(context.Background(), "pets", func(context.Context, *connection.Params) (*sql.DB, error) { return db, nil },
-			connection.In(world()), connection.WithCache(newCache(tb, 256<<20)), connection.WithDefaultTTL(ttl))
-		if err != nil {
-			tb.Fatal(err)
-		}
-		return missSides(tb, sqlconn.New(conn), n)
-	})
+	}, readySides)
+}
+
+func readySides(tb testing.TB, n int) []measure.Side {
+	tb.Helper()
+	db := newReady(n).open()
+	tb.Cleanup(func() { _ = db.Close() })
+	conn, err := connection.Open(context.Background(), "pets", func(context.Context, *connection.Params) (*sql.DB, error) { return db, nil },
+		connection.In(world()), connection.WithCache(newCache(tb, 256<<20)), connection.WithDefaultTTL(ttl))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return missSides(tb, sqlconn.New(conn), n)
 }
 
 func missesSQLite() Table {
