@@ -8,8 +8,8 @@ import (
 // table finds entries by the hashes of their keys. It has what is in the window or in the engine, and
 // lets go of an entry when neither has it any more. Reading takes no lock.
 type table struct {
-	chains atomic.Pointer[chains]
-	locks  [tableLocks]sync.Mutex // of those who change chains: of the slot of that number, and others
+	chains atomic.Pointer[chains] // replaced by who has all locks
+	locks  [tableLocks]sync.Mutex // each of those who change what is in the slots of its stripe
 	n      atomic.Int64           // entries
 }
 
@@ -18,9 +18,9 @@ const (
 	minSlots   = 4 * tableLocks
 )
 
-// chains are entries whose hashes have the same last bits, the newest first.
+// chains are the lists of entries whose hashes have the same last bits.
 type chains struct {
-	slots []atomic.Pointer[entry] // their number is a power of two, and twice that of the entries at least
+	slots []atomic.Pointer[entry] // their number is a power of two, and a multiple of tableLocks
 	link  int                     // which of its links leads from an entry to the next
 }
 
@@ -38,10 +38,12 @@ func (c *chains) push(e *entry) {
 	slot.Store(e)
 }
 
-// each calls visit for each entry of a slot.
-func (c *chains) each(slot int, visit func(*entry)) {
-	for e := c.slots[slot].Load(); e != nil; e = c.after(e).Load() {
-		visit(e)
+// each calls visit for each entry of a stripe, which may change what is after it in other chains.
+func (c *chains) each(stripe int, visit func(*entry)) {
+	for slot := stripe; slot < len(c.slots); slot += tableLocks {
+		for e := c.slots[slot].Load(); e != nil; e = c.after(e).Load() {
+			visit(e)
+		}
 	}
 }
 
@@ -61,32 +63,43 @@ func newTable() *table {
 
 func (t *table) lock(hash uint64) *sync.Mutex { return &t.locks[hash%tableLocks] }
 
+// get finds the entry of a hash, or nil.
 func (t *table) get(hash uint64) *entry {
-	c := t.chains.Load()
-	for e := c.of(hash).Load(); e != nil; e = c.after(e).Load() {
-		if e.hash == hash {
-			return e
+	for c := t.chains.Load(); ; {
+		for e := c.of(hash).Load(); e != nil; e = c.after(e).Load() {
+			if e.hash == hash {
+				return e
+			}
 		}
+		now := t.chains.Load()
+		if now == c {
+			return nil
+		}
+		c = now // the old ones may have been cut
 	}
-	return nil
 }
 
-// put adds a new entry, held by the window, and takes out what was there under its hash. It tells who
+// put adds a new entry, held by the window, in the place of what was there under its hash. It tells who
 // held that.
 func (t *table) put(e *entry) holders {
 	t.fit()
 	lock := t.lock(e.hash)
 	lock.Lock()
 	defer lock.Unlock()
-	old := t.get(e.hash)
 	e.held = byWindow
-	t.chains.Load().push(e) // before the old one leaves: nobody shall find neither
-	t.n.Add(1)
-	if old == nil {
-		return 0
+	c := t.chains.Load()
+	at := c.of(e.hash)
+	for old := at.Load(); old != nil; old = at.Load() {
+		if old.hash == e.hash {
+			c.after(e).Store(c.after(old).Load())
+			at.Store(e)
+			return old.held
+		}
+		at = c.after(old)
 	}
-	t.unlink(old)
-	return old.held
+	c.push(e)
+	t.n.Add(1)
+	return 0
 }
 
 // fits reports whether there are enough slots for one more entry, and not far too many.
@@ -95,8 +108,7 @@ func (t *table) fits() bool {
 	return 2*n < slots && (slots == minSlots || 32*n >= slots)
 }
 
-// fit makes new chains, if they do not fit. Those who read meanwhile find everything in the old ones, whose links
-// stay as they are. Who reads on while that happens again may miss something, and looks again before he loads it.
+// fit makes new chains, if they do not fit.
 func (t *table) fit() {
 	if t.fits() {
 		return
@@ -104,21 +116,33 @@ func (t *table) fit() {
 	for i := range t.locks {
 		t.locks[i].Lock()
 	}
+	old := t.chains.Load()
+	made := old
 	if !t.fits() {
-		slots := minSlots
-		for int64(slots) <= 2*t.n.Load() {
-			slots *= 2
-		}
-		old := t.chains.Load()
-		made := newChains(slots, 1-old.link)
-		for i := range old.slots {
-			old.each(i, made.push)
-		}
-		t.chains.Store(made)
+		made = t.remake(old)
 	}
 	for i := range t.locks {
+		if made != old {
+			made.each(i, func(e *entry) { old.after(e).Store(nil) })
+		}
 		t.locks[i].Unlock()
 	}
+}
+
+// remake puts all entries into new chains. Those who read the old ones meanwhile find everything there. Afterwards,
+// the old ones are to be cut: else what is removed later could still be reached by them, and would stay in memory. Who
+// then finds nothing, looks into the new ones.
+func (t *table) remake(old *chains) *chains {
+	slots := minSlots
+	for int64(slots) <= 2*t.n.Load() {
+		slots *= 2
+	}
+	made := newChains(slots, 1-old.link)
+	for i := range t.locks {
+		old.each(i, made.push)
+	}
+	t.chains.Store(made)
+	return made
 }
 
 // hold notes that the engine has the entry. It fails if that was noted before, or if the entry is no
@@ -176,10 +200,7 @@ func (t *table) all() []*entry {
 	all := make([]*entry, 0, t.n.Load())
 	for i := range t.locks {
 		t.locks[i].Lock()
-		c := t.chains.Load()
-		for slot := i; slot < len(c.slots); slot += tableLocks {
-			c.each(slot, func(e *entry) { all = append(all, e) })
-		}
+		t.chains.Load().each(i, func(e *entry) { all = append(all, e) })
 		t.locks[i].Unlock()
 	}
 	return all

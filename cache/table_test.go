@@ -2,9 +2,11 @@ package cache
 
 import (
 	"fmt"
+	"runtime"
 	"sync"
 	"testing"
 	"unsafe"
+	"weak"
 )
 
 // Among many entries, the time of a hit is that of the lines it has to get from memory.
@@ -81,10 +83,6 @@ func TestTableGrowsUnderItsReaders(t *testing.T) {
 				default:
 				}
 				e := entries[i%(n/10)]
-				if table.get(e.hash) == e {
-					continue
-				}
-				// It was made anew twice meanwhile.
 				if table.get(e.hash) != e {
 					t.Errorf("entry %d is not found", i%(n/10))
 					return
@@ -124,6 +122,122 @@ func TestTableGrowsUnderItsReaders(t *testing.T) {
 		if there := table.get(e.hash) == e; there != (i < n/10 || i%3 != 0) {
 			t.Fatalf("entry %d is there: %v", i, there)
 		}
+	}
+}
+
+func TestTableMissesNothingWhileItsChainsAreMadeAnew(t *testing.T) {
+	t.Parallel()
+	table := newTable()
+	e := func(i int) *entry { return &entry{key: key{hash: mix(uint64(i), 0)}} }
+	var there [8]*entry
+	for i := range there {
+		there[i] = e(i)
+		table.put(there[i])
+	}
+	made := 0
+	var readers sync.WaitGroup
+	done := make(chan struct{})
+	for range 4 {
+		readers.Go(func() {
+			for i := 0; ; i++ {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				if want := there[i%len(there)]; table.get(want.hash) != want {
+					t.Errorf("entry %d is not found", i%len(there))
+					return
+				}
+			}
+		})
+	}
+	for range 100 {
+		var more [minSlots]*entry // for which there are too few slots
+		for i := range more {
+			more[i] = e(len(there) + i)
+			table.put(more[i])
+		}
+		for _, e := range more {
+			table.remove(e)
+		}
+		before := table.chains.Load()
+		table.fit() // there are too many now
+		if table.chains.Load() != before {
+			made++
+		}
+	}
+	close(done)
+	readers.Wait()
+	equal(t, "how often there were too many slots", made, 100)
+}
+
+func TestTableFindsTheOldEntryOrTheNewOne(t *testing.T) {
+	t.Parallel()
+	table := newTable()
+	const far = 1 << 40 // the same slot for all sizes
+	put := func(hash uint64) { table.put(&entry{key: key{hash: hash}}) }
+	put(1)
+	put(1 + far)
+	var readers sync.WaitGroup
+	done := make(chan struct{})
+	readers.Go(func() {
+		for {
+			select {
+			case <-done:
+				return
+			default:
+			}
+			if table.get(1) == nil || table.get(1+far) == nil {
+				t.Error("neither is found")
+				return
+			}
+		}
+	})
+	for range 200_000 {
+		put(1)
+		put(1 + far)
+	}
+	close(done)
+	readers.Wait()
+	equal(t, "the number of entries", table.n.Load(), 2)
+}
+
+// What is removed after the chains were made anew must not stay in memory by the links of the old ones.
+func TestTableLetsGoOfWhatIsRemoved(t *testing.T) {
+	t.Parallel()
+	table := newTable()
+	put := func(i int) *entry {
+		e := &entry{key: key{hash: mix(uint64(i), 0)}}
+		table.put(e)
+		return e
+	}
+	const n = 1 << 12
+	removed := make([]weak.Pointer[entry], 0, n)
+	for i := range n {
+		removed = append(removed, weak.Make(put(i)))
+	}
+	for before, i := table.chains.Load(), n; table.chains.Load() == before; i++ {
+		put(i)
+	}
+	for i, e := range removed {
+		switch i % 4 {
+		case 0:
+			table.remove(e.Value())
+		case 1:
+			put(i) // in its place
+		default:
+			removed[i] = weak.Pointer[entry]{}
+		}
+	}
+	runtime.GC()
+	for i, e := range removed {
+		if e.Value() != nil {
+			t.Fatalf("entry %d is still there", i)
+		}
+	}
+	if stored := table.all(); len(stored) < n/2 {
+		t.Errorf("there are only %d entries", len(stored))
 	}
 }
 
