@@ -30,8 +30,16 @@ type door struct {
 	_ [40]byte // doors must not share a cache line
 }
 
-func newEngine(t *table, maxBytes, undecided int64) *engine {
-	r, err := ristretto.NewCache(&ristretto.Config[uint64, *entry]{
+func newEngine(t *table, config *ristretto.Config[uint64, *entry], undecided int64) *engine {
+	r, err := ristretto.NewCache(config)
+	if err != nil {
+		panic("cache: " + err.Error()) // only for a configuration that is wrong
+	}
+	return &engine{table: t, r: r, most: undecided}
+}
+
+func engineConfig(t *table, maxBytes int64) *ristretto.Config[uint64, *entry] {
+	return &ristretto.Config[uint64, *entry]{
 		// Its frequency sketch has one row in effect, and wants many more counters than the
 		// ten per entry of its documentation. At 5 bytes each, these are a thirteenth of the cache.
 		NumCounters:        min(max(maxBytes/64, 1<<13), 1<<24),
@@ -46,11 +54,7 @@ func newEngine(t *table, maxBytes, undecided int64) *engine {
 				t.release(e, byEngine)
 			}
 		},
-	})
-	if err != nil {
-		panic("cache: " + err.Error()) // only for a configuration that is wrong
 	}
-	return &engine{table: t, r: r, most: undecided}
 }
 
 // enter keeps the engine open until the door that it gives is unlocked. It gives nil if there is no
@@ -84,8 +88,8 @@ func (e *engine) settle() {
 	}
 }
 
-// remove takes an entry from it that it has, or is to decide about.
-func (e *engine) remove(entry *entry) { e.r.Del(entry.hash) }
+// remove takes the entry of a hash from it that it has, or is to decide about.
+func (e *engine) remove(hash uint64) { e.r.Del(hash) }
 
 // The engine counts no further than 15 how often an entry was asked for, and halves its counts now and then.
 // So it is told of the first uses of an entry, and then of some, which takes longer than to find the entry.
@@ -97,7 +101,7 @@ const (
 // sampled picks the later hits, by their numbers. These are mixed, so that hits that come in turns have equal parts.
 func sampled(nth uint64) bool { return mix(nth, 0)%heardOneIn == 0 }
 
-// hear tells it that an entry was used.
+// hear tells it that an entry was used, unless it is closed, or nil.
 func (e *engine) hear(entry *entry) {
 	if entry.heard.Load() < heardEnough {
 		entry.heard.Add(1)

@@ -21,8 +21,10 @@ func Get[T any](ctx context.Context, s *Scope, k Key, p Policy, load func(contex
 		return load(ctx)
 	}
 	pointer := reflect.TypeFor[*T]()
-	if e, v := s.find(s.hashOf(pointer, k.text, k.args), pointer, k.text, k.args, &p); v == hit {
+	e, v := s.find(s.hashOf(pointer, k.text, k.args), pointer, k.text, k.args, &p)
+	if v == hit {
 		if value, ok := valueOf[T](e, p.Shared); ok {
+			s.served(e)
 			return value, nil
 		}
 	}
@@ -32,16 +34,15 @@ func Get[T any](ctx context.Context, s *Scope, k Key, p Policy, load func(contex
 		s.count(eventUncached)
 		return load(ctx)
 	}
-	return getSlowly(ctx, s, s.key(copies, k), p, load)
+	return getSlowly(ctx, s, s.key(copies, k), e, v, p, load)
 }
 
-// getSlowly is the rest of Get, apart from it so that hits need not allocate what this does.
+// getSlowly is the rest of Get, which has found e; apart from it so that hits need not allocate what this does.
 func getSlowly[T any](
-	ctx context.Context, s *Scope, k key, p Policy, load func(context.Context) (T, error),
+	ctx context.Context, s *Scope, k key, e *entry, v verdict, p Policy, load func(context.Context) (T, error),
 ) (T, error) {
 	var none T
 	find := func() (*entry, verdict) { return s.find(k.hash, k.plan.pointer, k.text(), k.args(), &p) }
-	e, v := find()
 	for missed := false; ; {
 		var fl *flight
 		if v == miss {
@@ -65,13 +66,15 @@ func getSlowly[T any](
 				s.count(eventUncached)
 				return load(ctx)
 			}
-			if v == stale {
-				s.count(eventStale)
-				refreshSoon(ctx, s, e, k, p, load)
+			if v == hit {
+				s.served(e)
+				return value, nil
 			}
+			s.servedAs(eventStale, e)
+			refreshSoon(ctx, s, e, k, p, load)
 			return value, nil
 		case negative:
-			s.count(eventNegative)
+			s.servedAs(eventNegative, e)
 			return none, e.err
 		}
 

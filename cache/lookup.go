@@ -3,7 +3,6 @@ package cache
 import (
 	"reflect"
 	"slices"
-	"time"
 	"unsafe"
 )
 
@@ -15,7 +14,10 @@ import (
 // neither args nor p escape, and both can be used again at once.
 func Lookup[T any](s *Scope, text string, args []byte, p *Policy) (T, bool) {
 	if e := s.lookup(reflect.TypeFor[*T](), text, args, p); e != nil {
-		return valueOf[T](e, p.Shared)
+		if value, ok := valueOf[T](e, p.Shared); ok {
+			s.served(e)
+			return value, true
+		}
 	}
 	var none T
 	return none, false
@@ -25,14 +27,18 @@ func Lookup[T any](s *Scope, text string, args []byte, p *Policy) (T, bool) {
 // longer than a lookup and [slices.Clone].
 func LookupSlice[E any](s *Scope, text string, args []byte, p *Policy) ([]E, bool) {
 	e := s.lookup(reflect.TypeFor[*[]E](), text, args, p)
-	switch {
-	case e == nil:
+	if e == nil {
 		return nil, false
-	case e.plan.flatSlice && !p.Shared:
-		return slices.Clone(*e.value.(*[]E)), true
-	default:
-		return valueOf[[]E](e, p.Shared)
 	}
+	if e.plan.flatSlice && !p.Shared {
+		s.served(e)
+		return slices.Clone(*e.value.(*[]E)), true
+	}
+	value, ok := valueOf[[]E](e, p.Shared)
+	if ok {
+		s.served(e)
+	}
+	return value, ok
 }
 
 // lookup gives the entry if it is a hit, or nil.
@@ -44,7 +50,7 @@ func (s *Scope) lookup(pointer reflect.Type, text string, args []byte, p *Policy
 	return nil
 }
 
-// find looks for the entry of a key, and tells what it is to this call. Hits are counted.
+// find looks for the entry of a key, and tells what it is to this call.
 func (s *Scope) find(hash uint64, pointer reflect.Type, text, args string, p *Policy) (*entry, verdict) {
 	ttl := p.ttl()
 	if ttl == 0 {
@@ -55,29 +61,25 @@ func (s *Scope) find(hash uint64, pointer reflect.Type, text, args string, p *Po
 		return nil, miss
 	}
 	e := engine.table.get(hash)
-	v := s.judge(e, pointer, text, args, p, ttl)
-	switch v {
-	case hit:
-		stripe := stripeOf()
-		s.counters.hit(stripe)
-		if nth := s.cache.counters.hit(stripe); e.heard.Load() < heardEnough || sampled(nth) {
-			engine.hear(e)
-		}
-	case stale, negative:
-		engine.hear(e)
-	case miss:
+	if e == nil || !e.is(s, pointer, text, args) || e.plan.reason != "" && !p.Shared {
+		return nil, miss
 	}
-	return e, v
+	return e, e.judge(s, p, ttl)
 }
 
-// judge is what an entry, possibly that of another key or nil, is to a call.
-func (s *Scope) judge(
-	e *entry, pointer reflect.Type, text, args string, p *Policy, ttl time.Duration,
-) verdict {
-	if e == nil || !e.is(s, pointer, text, args) || e.plan.reason != "" && !p.Shared {
-		return miss
+// served counts a call that an entry has answered, being a hit.
+func (s *Scope) served(e *entry) {
+	stripe := stripeOf()
+	s.counters.hit(stripe)
+	if nth := s.cache.counters.hit(stripe); e.heard.Load() < heardEnough || sampled(nth) {
+		s.cache.engine.Load().hear(e)
 	}
-	return e.judge(s, p, ttl)
+}
+
+// servedAs counts a call that an entry has answered, but being no hit.
+func (s *Scope) servedAs(of event, e *entry) {
+	s.count(of)
+	s.cache.engine.Load().hear(e)
 }
 
 // valueOf gives a caller what is in an entry: its own copy, unless it is shared. It

@@ -77,3 +77,21 @@ func TestDefaultsOfConfig(t *testing.T) {
 	get(t, tiny.Scope("scope", nil), "k", forever, value(1))
 	equal(t, "TooLarge of a tiny cache", tiny.Stats().TooLarge, 1)
 }
+
+// What is shared may be something that cannot be copied for others.
+func TestHitThatCannotBeCopiedIsNone(t *testing.T) {
+	t.Parallel()
+	s := scope(t)
+	heard := listening(s.cache)
+	load := value[any](make(chan int))
+	_ = must[any](t)(Get(t.Context(), s, KeyOf("k"), Policy{TTL: Forever, Shared: true}, load))
+	loads := heard()
+	if _, ok := Lookup[any](s, "k", nil, &forever); ok {
+		t.Error("Lookup hits")
+	}
+	_ = must[any](t)(Get(t.Context(), s, KeyOf("k"), forever, load))
+	stats := s.cache.Stats()
+	equal(t, "Hits", stats.Hits, 0)
+	equal(t, "Uncached", stats.Uncached, 1)
+	equal(t, "what the engine heard of it", heard()-loads, 0)
+}

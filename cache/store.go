@@ -61,7 +61,7 @@ func (c *Cache) store(fl *flight, e *entry) {
 		return
 	}
 	if engine.table.put(e)&byEngine != 0 {
-		engine.remove(e) // the old one: it would be replaced by one of any size
+		engine.remove(e.hash) // the old one: it would be replaced by one of any size
 	}
 	left := c.window.add(e)
 	sh.mu.Unlock()
@@ -80,7 +80,8 @@ func (c *Cache) engineForStore() *engine {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.engine.Load() == nil && !c.closed.Load() {
-		c.engine.Store(newEngine(newTable(), c.engineBytes(), c.undecidedBytes()))
+		t := newTable()
+		c.engine.Store(newEngine(t, engineConfig(t, c.engineBytes()), c.undecidedBytes()))
 	}
 	return c.engine.Load()
 }
@@ -110,7 +111,7 @@ func (c *Cache) remove(e *entry) {
 	defer sh.mu.Unlock()
 	c.window.remove(e)
 	if engine.table.remove(e)&byEngine != 0 {
-		engine.remove(e)
+		engine.remove(e.hash)
 	}
 }
 
