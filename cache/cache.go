@@ -10,9 +10,12 @@ import (
 
 // Config configures a [Cache]. The zero value is a good one.
 type Config struct {
-	// MaxBytes bounds what the stored results cost, by an estimate of the memory that they and
-	// their keys take. 0, and less, is 64 MiB. One result may cost at most 1/16 of it. Next to it, the
-	// bookkeeping of a full cache takes up to about a tenth of MaxBytes.
+	// MaxBytes bounds what the stored results cost, by an estimate of the memory that they, their
+	// keys and their places take. 0, and less, is 64 MiB. One result may cost at most 1/16 of it.
+	//
+	// Not counted is what the cache takes for itself from its first result on: a third of a MiB, and up to a tenth
+	// of MaxBytes. It also keeps the places of the most results that it ever had, since maps do not shrink: where
+	// it was full of the smallest ones, which gave way to large ones, that is up to a third of MaxBytes.
 	MaxBytes int64
 
 	// Logger is told about types whose results cannot be stored, once per type, and about

@@ -45,7 +45,7 @@ func (k *key) info() Info {
 // never is the time of what never happens.
 const never int64 = math.MaxInt64
 
-// entry is a stored result. Only its atomic fields ever change. Times are those of Cache.now.
+// entry is a stored result. Once it is stored, only its atomic fields change, and held. Times are those of Cache.now.
 //
 // All that a hit looks at comes first, in two lines of a processor's cache: most of what a hit costs,
 // among many entries, is to get these from memory.

@@ -7,7 +7,7 @@ import (
 )
 
 // flight is one load, and those who wait for it. Its leader runs the load on its own goroutine and
-// context; so the load never outlives the call that it belongs to.
+// context: so the load of a call never outlives that. Only refreshes have goroutines of their own.
 type flight struct {
 	key  key
 	sum  uint64 // of the epochs, before the load
@@ -35,7 +35,7 @@ const (
 	outcomeError
 )
 
-// flights are the loads under way. The table holds nothing else, and shrinks to nothing.
+// flights are the loads under way, and no others.
 type flights [64]flightShard
 
 type flightShard struct {
@@ -81,7 +81,7 @@ func (f *flights) leave(fl *flight) {
 	sh.mu.Unlock()
 }
 
-// withdraw takes the flight out of the table, and tells whether anybody waits for it.
+// withdraw takes the flight out, if it is still there, and tells whether anybody waits for it.
 func (f *flights) withdraw(fl *flight) (awaited bool) {
 	sh := f.shard(fl.key.hash)
 	sh.mu.Lock()

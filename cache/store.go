@@ -6,7 +6,7 @@ import (
 )
 
 // entryOverhead is what an entry costs besides its key and its value: its own fields, and its
-// places in the engine and in the window.
+// places in the table, and in the window or the engine.
 const entryOverhead = 448
 
 func (k *key) cost() int64 { return int64(len(k.both)) }
