@@ -170,6 +170,72 @@ func TestCopiesAreEqualAndShareNothing(t *testing.T) {
 	testCopy(t, "struct keys", map[[2]string][]int{{"a", "b"}: {1}})
 }
 
+// Values are copied by where their parts lie in memory.
+func TestCopiesOfWhatLiesOddlyInMemory(t *testing.T) {
+	t.Parallel()
+	type nothing struct{}
+	type inner struct {
+		embedded
+		small byte
+		Last  nothing
+	}
+	type odd struct {
+		_     byte
+		First byte
+		inner
+		Arrays [2][3]*string
+		None   [0]*string
+		_      [5]byte
+		Empty  []nothing
+		Ends   *nothing
+		Same   **int
+		Errs   []error
+		Shown  interface{ String() string }
+		Byte   byte
+		Rows   []struct {
+			Flag bool
+			Any  [2]any
+		}
+		Maps map[[3]byte]struct {
+			Flag bool
+			Tags []string
+			End  nothing
+		}
+		Named namedRows
+		End   nothing
+	}
+	v := odd{
+		First: 1, inner: inner{embedded: embedded{[]string{"a"}}, small: 2}, Arrays: [2][3]*string{{new("x"), nil, new("y")}, {nil, nil, new("z")}},
+		Empty: make([]nothing, 3), Same: new(new(7)), Errs: []error{errSource, nil}, Shown: big.NewInt(5), Byte: 3,
+		Named: namedRows{{1: {new("named")}}, nil, {}},
+	}
+	v.Rows = make([]struct {
+		Flag bool
+		Any  [2]any
+	}, 2, 5)
+	v.Rows[1].Any = [2]any{[1]*int{new(1)}, struct{ A, B *int }{nil, new(2)}}
+	v.Maps = map[[3]byte]struct {
+		Flag bool
+		Tags []string
+		End  nothing
+	}{{1}: {Tags: []string{"m"}}, {2}: {}}
+	testCopy(t, "odd", v)
+	testCopy(t, "odd rows", []odd{v, {}, v})
+	testCopy(t, "odd array", [2]odd{v, v})
+	testCopy(t, "odd in maps", map[string]odd{"a": v, "b": {}})
+	testCopy(t, "odd in any", []any{v, &v, [1]odd{v}, map[int]*odd{1: &v}})
+	testCopy(t, "nothing", []nothing{{}, {}})
+	testCopy(t, "pointers of pointers", new(new(new([]*int{new(1)}))))
+	spare := make([][]int, 1, 4)
+	spare[:4][3] = []int{1}
+	copied, _ := copyFor(spare[:0])
+	if cap(copied) != 0 || copied == nil {
+		t.Error("the copy of an empty slice has the original's spare room")
+	}
+}
+
+type namedRows []map[int][1]*string
+
 func TestLookupSliceGivesTheCallersOwn(t *testing.T) {
 	t.Parallel()
 	s := scope(t)
@@ -234,7 +300,9 @@ func references(v reflect.Value, path string, found map[uintptr]string) {
 		if v.IsNil() || v.Kind() == reflect.Slice && v.Cap() == 0 {
 			return
 		}
-		found[v.Pointer()] = path
+		if v.Kind() == reflect.Map || v.Type().Elem().Size() > 0 {
+			found[v.Pointer()] = path
+		}
 	}
 	switch v.Kind() {
 	case reflect.Pointer:
