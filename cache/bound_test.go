@@ -3,6 +3,7 @@ package cache
 import (
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"testing"
 )
 
@@ -42,6 +43,47 @@ func TestMemoryStaysWithinItsBound(t *testing.T) {
 	if c.window.bytes > c.windowBytes()+c.maxCost() {
 		t.Errorf("the window has %d bytes", c.window.bytes)
 	}
+}
+
+// Whoever stores waits while there is too much to decide about: all do, however many they are.
+func TestMemoryStaysWithinItsBoundForMany(t *testing.T) {
+	t.Parallel()
+	const goroutines, stores, size = 32, 200, 4000
+	c := open(t, Config{MaxBytes: 1 << 20})
+	s := c.Scope("scope", nil)
+	stored := func() (sum int64) { // at one moment
+		engine := c.engine.Load()
+		if engine == nil {
+			return 0
+		}
+		for i := range engine.table.locks {
+			engine.table.locks[i].Lock()
+			defer engine.table.locks[i].Unlock()
+		}
+		now := engine.table.chains.Load()
+		for i := range engine.table.locks {
+			now.each(i, func(e *entry) { sum += e.cost })
+		}
+		return sum
+	}
+	var group sync.WaitGroup
+	for g := range goroutines {
+		group.Go(func() {
+			for i := range stores {
+				k := KeyOf(fmt.Sprint(g, " ", i))
+				if _, err := Get(t.Context(), s, k, Policy{TTL: Forever, Shared: true}, value(make([]byte, size))); err != nil {
+					t.Error(err)
+				}
+				// Besides what is allowed to be undecided, each may have one result on its way.
+				if most := c.cfg.MaxBytes + goroutines*(size+1000); i%20 == 0 {
+					if sum := stored(); sum > most {
+						t.Errorf("%d bytes are stored; want %d at most", sum, most)
+					}
+				}
+			}
+		})
+	}
+	group.Wait()
 }
 
 func TestTooLargeResultIsHandedOutAndNotStored(t *testing.T) {

@@ -19,6 +19,7 @@ type engine struct {
 
 	doors [stripes]door
 
+	settling  sync.Mutex   // held by who waits for it to decide
 	undecided atomic.Int64 // what the entries cost that ristretto was given since somebody has waited for it
 	most      int64        // that undecided may be
 }
@@ -80,11 +81,17 @@ func (e *engine) offer(entry *entry) {
 	e.undecided.Add(entry.cost)
 }
 
-// settle waits for it to decide, if there is too much that it has to decide about.
+// settle waits for it to decide, if there is too much that it has to decide about. As long as there is, all do who
+// have stored something.
 func (e *engine) settle() {
-	if e.undecided.Load() > e.most {
-		e.undecided.Store(0)
+	if e.undecided.Load() <= e.most {
+		return
+	}
+	e.settling.Lock()
+	defer e.settling.Unlock()
+	if n := e.undecided.Load(); n > e.most {
 		e.r.Wait()
+		e.undecided.Add(-n)
 	}
 }
 

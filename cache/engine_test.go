@@ -118,10 +118,14 @@ func TestWhatHasEndedIsNotOfferedToTheEngine(t *testing.T) {
 	s := scope(t, &epoch)
 	get(t, s, "ended", forever, value(1))
 	epoch.Bump()
+	get(t, s, "expired", Policy{TTL: 1}, value(1)) // a nanosecond
 	get(t, s, "kept", forever, value(2))
 	emptyWindow(s.cache)
 	if storedOf(s, "ended") != nil {
 		t.Error("what has ended is kept")
+	}
+	if storedOf(s, "expired") != nil {
+		t.Error("what has expired is kept")
 	}
 	if storedOf(s, "kept") == nil {
 		t.Error("what has not ended is gone")

@@ -253,7 +253,9 @@ func cloneOf(t reflect.Type) func(v reflect.Value) {
 		return nil
 	}
 	return func(v reflect.Value) {
-		clone := m.Func.Call([]reflect.Value{v.Addr()})[0]
+		receiver := reflect.New(t) // the clone may keep it, and v is about to change
+		receiver.Elem().Set(v)
+		clone := m.Func.Call([]reflect.Value{receiver})[0]
 		if clone.Kind() == reflect.Pointer && clone.Type() != t {
 			if clone.IsNil() {
 				v.SetZero()

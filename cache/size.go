@@ -226,11 +226,28 @@ func (m *meter) any(v any) {
 // inside measures what is in an interface: a pointer, or a value with memory of its own.
 func (m *meter) inside(v reflect.Value) {
 	m.add(int64(v.Type().Size()))
+	if v.Kind() == reflect.Pointer {
+		m.pointee(v)
+		return
+	}
 	if p := planOf(v.Type()); p.measure != nil && m.step() {
 		defer m.up()
 		inside := reflect.New(v.Type())
 		inside.Elem().Set(v)
 		p.measure(m, inside.UnsafePointer())
+	}
+}
+
+// pointee measures what a pointer in an interface points to, where it is.
+func (m *meter) pointee(v reflect.Value) {
+	if v.IsNil() || v.Type() == locationType || !m.step() {
+		return
+	}
+	defer m.up()
+	elem := v.Type().Elem()
+	m.add(int64(elem.Size()))
+	if p := planOf(elem); p.measure != nil {
+		p.measure(m, v.UnsafePointer())
 	}
 }
 

@@ -3,6 +3,7 @@ package cache
 import (
 	"math/big"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 )
@@ -32,6 +33,18 @@ func TestCostIsCloseToTheMemoryTaken(t *testing.T) {
 	check("rows", n, ok, 24+100*int64(reflect.TypeFor[flatRow]().Size()), 24+100*int64(reflect.TypeFor[flatRow]().Size()))
 	n, ok = sizeOf([]string{"abc", "de"}, much)
 	check("strings", n, ok, 24+32+5, 24+32+5)
+	n, ok = sizeOf([]struct {
+		Name string
+		ID   int
+		Home string
+	}{{"abc", 1, "de"}, {"f", 2, ""}}, much)
+	check("texts of rows", n, ok, 24+2*40+6, 24+2*40+6)
+	n, ok = sizeOf(map[string]bool{strings.Repeat("k", 1000): true}, much)
+	check("keys of maps", n, ok, 1000, 1200)
+	n, ok = sizeOf([]hasName{nameList{&[]string{"abc"}}, nil}, much)
+	check("interfaces with methods", n, ok, 24+2*16+8+24+16+3, 24+2*16+8+8+24+16+3)
+	n, ok = sizeOf([]any{new(time.UTC), (*int)(nil), time.UTC}, much)
+	check("pointers in any", n, ok, 24+3*16+3*8+8, 24+3*16+3*8+8)
 	n, ok = sizeOf([2]*string{new("abc")}, much)
 	check("pointers", n, ok, 16+16+3, 16+16+3)
 	n, ok = sizeOf(map[string]int{"a": 1, "b": 2}, much)

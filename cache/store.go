@@ -86,11 +86,11 @@ func (c *Cache) engineForStore() *engine {
 	return c.engine.Load()
 }
 
-// leaveWindow offers what is no longer new to the engine, which now knows how often it was asked for.
+// leaveWindow offers what is no longer new, and still alive, to the engine, which now knows how often it was asked for.
 func (c *Cache) leaveWindow(engine *engine, e *entry) {
 	sh := c.flights.shard(e.hash)
 	sh.mu.Lock()
-	if !e.ended(e.scope) {
+	if !e.dead(c, time.Now()) {
 		engine.offer(e)
 	}
 	sh.mu.Unlock()
