@@ -14,7 +14,7 @@ import (
 )
 
 // early is a context whose deadline passes a moment before it ends.
-type early struct{ context.Context }
+type early struct{ context.Context } //nolint:containedctx // it is one
 
 func (c early) Deadline() (time.Time, bool) {
 	end, bounded := c.Context.Deadline()

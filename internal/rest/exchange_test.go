@@ -120,7 +120,7 @@ func TestPlainHTTPBehindAnHTTPSAddressIsSaidSo(t *testing.T) {
 }
 
 // early is a context whose deadline the network notices a moment before it does itself.
-type early struct{ context.Context }
+type early struct{ context.Context } //nolint:containedctx // it is one
 
 func (c early) Deadline() (time.Time, bool) {
 	end, bounded := c.Context.Deadline()
