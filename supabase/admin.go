@@ -26,21 +26,21 @@ func (a *Admin) forget(id string) { a.conn.project.signIns.forgetUser(strings.To
 func (a *Admin) UpdateUser(ctx context.Context, id string, change auth.UserChange) (*auth.User, error) {
 	defer a.forget(id)
 	user, err := a.Admin.UpdateUser(ctx, id, change)
-	return user, connection.Wrap(a.conn, "update user", err)
+	return user, connection.Wrap(a.conn, "auth", err)
 }
 
 // DeleteUser deletes a user, with identities, factors and sessions. It ends the user's cached
 // sign-ins; the access tokens that are out stay valid until they expire.
 func (a *Admin) DeleteUser(ctx context.Context, id string) error {
 	defer a.forget(id)
-	return connection.Wrap(a.conn, "delete user", a.Admin.DeleteUser(ctx, id))
+	return connection.Wrap(a.conn, "auth", a.Admin.DeleteUser(ctx, id))
 }
 
 // SoftDeleteUser deletes what a user is known by, and keeps the row: see package auth. It ends the
 // user's cached sign-ins.
 func (a *Admin) SoftDeleteUser(ctx context.Context, id string) error {
 	defer a.forget(id)
-	return connection.Wrap(a.conn, "delete user", a.Admin.SoftDeleteUser(ctx, id))
+	return connection.Wrap(a.conn, "auth", a.Admin.SoftDeleteUser(ctx, id))
 }
 
 // SignOut ends sessions of the user whose access token this is, as [Auth.SignOut] does on a view.
@@ -49,5 +49,5 @@ func (a *Admin) SignOut(ctx context.Context, accessToken string, scope ...auth.S
 	if accessToken != "" {
 		a.conn.project.signedOut(a.conn.AsToken(accessToken), err == nil && ownSession(scope))
 	}
-	return connection.Wrap(a.conn, "sign out", err)
+	return connection.Wrap(a.conn, "auth", err)
 }

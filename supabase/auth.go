@@ -57,14 +57,14 @@ func (a *Auth) WithClientIP(addr netip.Addr) *Auth { return &Auth{a.Client.WithC
 func (a *Auth) SignOut(ctx context.Context, scope ...auth.Scope) error {
 	u := a.conn.user
 	if u == nil {
-		return connection.Wrap(a.conn, "sign out", a.Client.SignOut(ctx, scope...))
+		return connection.Wrap(a.conn, "auth", a.Client.SignOut(ctx, scope...))
 	}
 	err := a.Client.SignOut(ctx, scope...)
 	if errors.Is(err, ErrSignInAgain) && u.problem == nil {
 		err = nil // there is nothing left to sign out of
 	}
 	a.conn.project.signedOut(a.conn, err == nil && ownSession(scope))
-	return connection.Wrap(a.conn, "sign out", err)
+	return connection.Wrap(a.conn, "auth", err)
 }
 
 // ownSession tells whether a sign-out ends the very session by which it is asked for.
@@ -81,7 +81,7 @@ func (p *project) signedOut(c *Conn, ended bool) {
 	if !ended {
 		return
 	}
-	for _, known := range p.renewals.end(id.session.RefreshToken()) {
+	for _, known := range p.renewals.end(id.known()) {
 		p.signOuts.add(known.token, known.expires)
 	}
 	p.signOuts.add(id.token, id.expires)
@@ -105,7 +105,7 @@ func (a *Auth) UpdateUser(ctx context.Context, change auth.UserUpdate) (*auth.Us
 		}()
 	}
 	user, err := a.Client.UpdateUser(ctx, change)
-	return user, connection.Wrap(a.conn, "update user", err)
+	return user, connection.Wrap(a.conn, "auth", err)
 }
 
 // VerifyFactor answers a challenge, and gives the session that follows the view's: one of level
@@ -127,7 +127,7 @@ func (a *Auth) followed(s *Session, err error) (*Session, error) {
 			a.conn.project.renewals.follow(id.session.RefreshToken(), s)
 		}
 	}
-	return s, connection.Wrap(a.conn, "verify factor", err)
+	return s, connection.Wrap(a.conn, "auth", err)
 }
 
 // Refresh gets the session that follows the one with this refresh token: by the connection's own

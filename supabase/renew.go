@@ -4,6 +4,7 @@ import (
 	"container/list"
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -28,7 +29,10 @@ const (
 	rememberCount = 10_000
 )
 
-var errSignedOut = errors.New("signed out")
+var (
+	errSignedOut = errors.New("signed out")
+	errLast      = fmt.Errorf("%w: the session that followed has expired, and came without a refresh token", ErrSignInAgain)
+)
 
 // renewals renews the sessions of a connection: one request for each refresh token, however many
 // views want it, and it remembers which session followed which, so that whoever comes with an old
@@ -53,7 +57,7 @@ type succession struct {
 	place *list.Element
 
 	self   *held       // the session, if it came from a renewal here; of one that is over, or that another followed, its tokens
-	next   *succession // what followed, which is remembered for longer
+	next   *succession // what followed, which is remembered for longer; by this alone if it has no refresh token
 	flight *renewal
 	over   error // it is for good: nothing follows
 
@@ -90,6 +94,9 @@ func (r *renewals) renew(ctx context.Context, h *held) (*held, error) {
 	case follows && now.Before(newest.due):
 		r.mu.Unlock()
 		return newest, nil
+	case newest.refresh == "":
+		r.mu.Unlock()
+		return nil, errLast
 	case s.flight == nil && (now.Before(s.soon) || good && now.Before(s.until)):
 		r.mu.Unlock()
 		return nil, s.failed
@@ -226,6 +233,9 @@ func (r *renewals) land(s *succession, from *held, f *renewal, next *Session, er
 		f.err = s.over
 	case err == nil:
 		f.next = heldSince(next, now)
+		if f.next.refresh == "" {
+			f.next.spent = from.refresh
+		}
 		r.link(s, f.next)
 		s.failed, s.pause, s.until, s.soon = nil, 0, time.Time{}, time.Time{}
 	case dead:
@@ -246,24 +256,22 @@ func (r *renewals) land(s *succession, from *held, f *renewal, next *Session, er
 }
 
 // link notes which session followed: none but itself, where the server gives no new refresh tokens.
-// Should it give out one for the second time, of a session that this one has followed, then what came
-// after it is over: no chain leads in a circle.
+// Should it give out one for the second time, then what came after that is over: no chain leads in a circle.
 func (r *renewals) link(s *succession, next *held) {
-	last := r.entry(digestOf(next.refresh))
-	for later := last.next; later != nil; later = later.next {
-		if later == s {
-			last.next = nil
-			break
-		}
+	last := new(succession) // without a refresh token, it is nothing that anybody could come with
+	if next.refresh != "" {
+		last = r.entry(digestOf(next.refresh))
 	}
+	last.self, last.next = next, nil
 	if s != last {
 		s.next, s.self = last, s.self.bare()
 		if s.list != &r.linked {
 			r.enter(s, &r.linked)
 		}
 	}
-	last.self = next
-	r.enter(last, &r.linked) // after what it follows
+	if next.refresh != "" {
+		r.enter(last, &r.linked) // after what it follows
+	}
 }
 
 // finish ends a session: nothing follows.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"runtime"
 	"strings"
 	"sync"
@@ -509,5 +510,42 @@ func TestChangedPasswordEndsCachedSignIns(t *testing.T) {
 		}
 		change(auth.UserUpdate{Data: map[string]any{"name": "Ann"}}, 2)
 		change(auth.UserUpdate{Password: "another"}, 3)
+	})
+}
+
+// What came without a refresh token leads nobody else anywhere, and is good to its end.
+func TestSessionsThatCameWithoutARefreshToken(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		i := new(issuer)
+		refreshToken := regexp.MustCompile(`"refresh_token":"[^"]*",?`)
+		srv := todosOf(i, func(r *request) (int, string) {
+			status, body := i.token(r)
+			return status, refreshToken.ReplaceAllString(body, "")
+		})
+		sb := open(t, srv)
+		ann, bob := i.session(t, "ann"), i.session(t, "bob")
+		elapse(time.Hour)
+		for range 2 {
+			wantOwner(t, sb.As(ann), "ann")
+			wantOwner(t, sb.As(bob), "bob")
+		}
+		if s, err := sb.Auth().Refresh(t.Context(), ann.RefreshToken()); err != nil || s.User.Email != "ann@example.com" {
+			t.Errorf("Refresh by ann: %v, %v", s, err)
+		}
+		if err := sb.As(ann).Auth().SignOut(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if _, err := todos(t.Context(), sb.As(ann)); !errors.Is(err, supabase.ErrSignInAgain) {
+			t.Errorf("ann, who has signed out: %v", err)
+		}
+		wantOwner(t, sb.As(bob), "bob")
+		elapse(time.Hour)
+		if _, err := todos(t.Context(), sb.As(bob)); !errors.Is(err, supabase.ErrSignInAgain) {
+			t.Errorf("bob, whose session has ended: %v", err)
+		}
+		if n := srv.count(tokenPath); n != 2 {
+			t.Errorf("%d renewals, want one each", n)
+		}
 	})
 }

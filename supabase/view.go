@@ -1,6 +1,7 @@
 package supabase
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -102,9 +103,13 @@ type held struct {
 	session *Session // nil: bare tokens
 	token   string   // the access token
 	refresh string   // the refresh token; empty: there is none
+	spent   string   // the one that it was got by, if it came without one of its own
 	due     time.Time
 	expires time.Time
 }
+
+// known is the refresh token by which is known what became of the session; empty if nothing is.
+func (h *held) known() string { return cmp.Or(h.session.RefreshToken(), h.spent) }
 
 // bare is what is to be remembered of a session that nobody acts by any more. Of none, it is none.
 func (h *held) bare() *held {
@@ -195,7 +200,7 @@ func (u *user) identity(ctx context.Context) (*identity, error) {
 	}
 	id := u.now.Load()
 	if seen := u.project.signOuts.count.Load(); id.seen != seen {
-		if u.project.signOuts.has(id.token) || u.project.renewals.ended(id.session.RefreshToken()) {
+		if u.project.signOuts.has(id.token) || u.project.renewals.ended(id.known()) {
 			return nil, fmt.Errorf("%w: the user has signed out", ErrSignInAgain)
 		}
 		still := *id
@@ -219,6 +224,8 @@ func (u *user) identity(ctx context.Context) (*identity, error) {
 		return nil, fmt.Errorf("%w: the user has signed out", ErrSignInAgain)
 	case time.Now().Before(id.expires):
 		return id, nil // good for a while yet
+	case errors.Is(err, ErrSignInAgain):
+		return nil, err
 	case errors.Is(err, auth.ErrSessionDead):
 		return nil, fmt.Errorf("%w: %w", ErrSignInAgain, err)
 	}

@@ -145,7 +145,7 @@ func TestMisuseOfAuthNamesTheConnection(t *testing.T) {
 		t.Errorf("sent: %s", r.Path)
 		return http.StatusOK, "{}"
 	}})
-	for op, call := range map[string]func() error{
+	for name, call := range map[string]func() error{
 		"sign out":    func() error { return sb.Auth().SignOut(t.Context()) },
 		"delete user": func() error { return sb.Auth().Admin().DeleteUser(t.Context(), "") },
 		"verify factor": func() error {
@@ -159,8 +159,8 @@ func TestMisuseOfAuthNamesTheConnection(t *testing.T) {
 		"refresh": func() error { _, err := sb.Auth().Refresh(t.Context(), ""); return err },
 	} {
 		err := call()
-		if named, ok := errors.AsType[*connection.Error](err); !ok || named.Name != "project" || named.Op != op {
-			t.Errorf("%s: %v", op, err)
+		if named, ok := errors.AsType[*connection.Error](err); !ok || named.Name != "project" || named.Op != map[bool]string{true: "refresh", false: "auth"}[name == "refresh"] {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

@@ -156,8 +156,8 @@ func Count(ctx context.Context, q Query[*Client]) (int64, error) {
 		q = q.Count(Exact)
 	}
 	r, err := fetch(ctx, q.Head())
-	if e, ok := errors.AsType[*Error](err); ok && e.Code == "" &&
-		(e.Status == http.StatusBadRequest || e.Status == http.StatusNotFound) {
+	if e, ok := errors.AsType[*Error](err); ok && e.Code == "" && e.Status >= 400 && e.Status < 500 &&
+		e.Status != http.StatusRequestTimeout && e.Status != http.StatusTooManyRequests {
 		// By HEAD, PostgREST 12 tells that something is wrong, but not what: a mistake in the query, or
 		// that its database has just died. It is asked for no rows instead, which has words.
 		r, err = fetch(ctx, q.Get().Limit(0))

@@ -132,8 +132,12 @@ func TestCountFindsOutWhatIsWrong(t *testing.T) {
 			refusal: 404, status: 404, body: `{"code":"PGRST205","message":"no t"}`, means: database.ErrUndefined,
 			asked: "HEAD ?id=gt.1&limit=5; GET ?id=gt.1&limit=0; ",
 		},
-		"a status that says it": {
-			refusal: 401, means: database.ErrUnauthorized,
+		"what is not allowed": { // which is no matter of the key, though the status says so
+			refusal: 401, status: 401, body: `{"code":"42501","message":"permission denied"}`, means: database.ErrForbidden,
+			asked: "HEAD ?id=gt.1&limit=5; GET ?id=gt.1&limit=0; ",
+		},
+		"too slow": {
+			refusal: 408, means: database.ErrTimeout,
 			asked: "HEAD ?id=gt.1&limit=5; ",
 		},
 		"what says itself what is wrong": {
