@@ -24,18 +24,28 @@ func (t *trunk) store() (*secrets.Store, error) {
 	return t.cfg.registry.secrets()
 }
 
-// configured looks at the secrets, which it has read again if a file has changed, and at the environment.
-func (t *trunk) configured(ctx context.Context) (sources, error) {
+// refresh has the secrets read again if a file has changed. That is no problem of the caller's; what is, comes
+// as the second error.
+func (t *trunk) refresh(ctx context.Context) (problem, err error) {
+	store, err := t.store()
+	if err != nil {
+		return nil, err
+	}
+	problem = store.RefreshContext(ctx)
+	if ctx.Err() != nil && errors.Is(problem, context.Cause(ctx)) {
+		return nil, problem
+	}
+	return problem, nil
+}
+
+// configured looks at the secrets, as they were last read, and at the environment.
+func (t *trunk) configured() (sources, error) {
 	store, err := t.store()
 	if err != nil {
 		return sources{}, err
 	}
-	s := sources{problem: store.RefreshContext(ctx)}
-	if ctx.Err() != nil && errors.Is(s.problem, context.Cause(ctx)) {
-		return sources{}, s.problem
-	}
 	store = store.Snapshot() // a user name and a password of one version, wherever each is
-	s.version = store.Version()
+	s := sources{version: store.Version()}
 	s.given, s.environ = t.cfg.given, t.cfg.environ
 	s.header = "[connections." + t.name + "]"
 	s.top = func(key string) (any, bool) {
@@ -71,7 +81,7 @@ func (t *trunk) storeChangedSince(version uint64) bool {
 }
 
 // unconfigured is configured for clients that have no parameters.
-func unconfigured(context.Context) (sources, error) {
+func unconfigured() (sources, error) {
 	none := func(string) (string, bool) { return "", false }
 	return sources{places: places{
 		header:  "no section",

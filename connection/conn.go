@@ -16,7 +16,8 @@ import (
 type conn[T any] struct {
 	*state
 	connector[T]
-	sources     func(context.Context) (sources, error)
+	refresh     func(context.Context) (problem, err error) // nil: there is nothing to read
+	configured  func() (sources, error)
 	unsubscribe func()       // from changes of the secrets
 	removed     func()       // takes a shared connection out of its registry
 	grown       func(*state) // tells the registry that one more is connected
@@ -75,7 +76,7 @@ func newConn[T any](name string, cfg config, how connector[T]) *conn[T] {
 	}
 	c := &conn[T]{state: &state{trunk: t}, connector: how}
 	c.impl = c
-	c.sources = t.configured
+	c.refresh, c.configured = t.refresh, t.configured
 	t.verify = c.verify
 	return c
 }
@@ -363,9 +364,9 @@ func (c *conn[T]) secretsChanged() {
 	if last == nil {
 		return
 	}
-	s, err := c.sources(context.Background())
+	s, err := c.configured() // the store has just been read
 	if err != nil {
-		return // the store has reported it, and keeps its last good values
+		return // whoever connects is told
 	}
 	now := c.answersNow(last, s)
 	if now.mark == last.mark {
@@ -382,6 +383,20 @@ func (c *conn[T]) secretsChanged() {
 	c.mu.Unlock()
 	_ = c.shut(idle)
 	c.logger().Info("parameters changed in the secrets; the next use connects with the new ones")
+}
+
+// sources has the secrets read again if need be, and looks at them.
+func (c *conn[T]) sources(ctx context.Context) (sources, error) {
+	var problem error
+	if c.refresh != nil {
+		var err error
+		if problem, err = c.refresh(ctx); err != nil {
+			return sources{}, err
+		}
+	}
+	s, err := c.configured()
+	s.problem = problem
+	return s, err
 }
 
 // build makes a generation: it resolves the parameters anew and runs the factory.

@@ -66,7 +66,7 @@ func Of[T any](name string, client T) Connection[T] {
 		connect: func(context.Context, *Params) (T, error) { return client, nil },
 		lent:    true,
 	})
-	c.sources = unconfigured
+	c.configured = unconfigured
 	if g, err := c.lease(context.Background()); err == nil {
 		c.release(g)
 	}

@@ -19,7 +19,8 @@ import (
 // several parts. A ttl of 0 bypasses the cache, [cache.Forever] never expires, [cache.Default]
 // is the connection's own. What a caller gets is its own copy, which it may change.
 //
-// A result that is there is given also when ctx has ended.
+// A result that is there is given also when ctx has ended, unless the parameters have to be looked at before,
+// and a file of secrets is being written.
 //
 // load must only read: it is tried again after faults that pass (see [Retry]), with a client
 // that stays open while it runs. It should use the context that it is given, and its errors come

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/streamconn/streamconn/connection"
+	"github.com/streamconn/streamconn/secrets"
 )
 
 // login is a client whose parameters are of one version of the secrets, or a mixture.
@@ -157,6 +158,36 @@ func TestSecretsBeingRewrittenAreWaitedForOnTheContext(t *testing.T) {
 		})
 		if l := raw(t, c); l.user != "2" {
 			t.Errorf("then: %+v", l)
+		}
+	})
+}
+
+// Nor does who refreshes the secrets wait for what connections do about it.
+func TestRefreshOfOneFileWaitsForNoOther(t *testing.T) {
+	t.Parallel()
+	f, other := newFile(t, loginSecrets(1)), newFile(t, "x = 1")
+	synctest.Test(t, func(t *testing.T) {
+		store := f.load(secrets.WithPath(other.path))
+		c := open(t, &connection.Registry{Secrets: store, Environ: environ(), Logger: quiet}, "login", connectLogin(func() {}))
+		raw(t, c)
+		at := func(path, text string, when time.Time) { // by the clock of the bubble
+			if err := errors.Join(os.WriteFile(path, []byte(text), 0o600), os.Chtimes(path, when, when)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		at(f.path, loginSecrets(2), time.Now().Add(-time.Minute)) // whole
+		at(other.path, "x = 2", time.Now())                       // being written
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
+		defer cancel()
+		began := time.Now()
+		if err := store.RefreshContext(ctx); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != 10*time.Millisecond {
+			t.Errorf("%v after %v", err, time.Since(began))
+		}
+		if l := raw(t, c); l.user != "2" {
+			t.Errorf("%+v: what had changed is missed", l)
+		}
+		if s := connection.Stats(c); s.Resets != 1 {
+			t.Errorf("%d resets, want the one", s.Resets)
 		}
 	})
 }
