@@ -54,3 +54,21 @@ func TestPassed(t *testing.T) {
 		t.Error("without a deadline")
 	}
 }
+
+// detached is a context with the deadline of another, and without its end.
+type detached struct{ context.Context } //nolint:containedctx // it is one
+
+func (detached) Done() <-chan struct{} { return nil }
+
+func TestContextsThatOutliveTheirDeadline(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		defer cancel()
+		<-ctx.Done()
+		began := time.Now()
+		if deadline.Passed(detached{ctx}, os.ErrDeadlineExceeded) || time.Since(began) > time.Second {
+			t.Errorf("it is waited for: %v", time.Since(began))
+		}
+	})
+}
