@@ -72,10 +72,12 @@ func TestPostgREST(t *testing.T) {
 		return p.loaded(t, c, conn, func(l *load.Load) {
 			for range trial.Rounds(2, 15) {
 				// PostgREST may be the first to notice, and connect anew before the next read comes.
-				for before := connection.Stats(conn).Retries; connection.Stats(conn).Retries == before; {
+				before := connection.Stats(conn).Retries
+				load.Eventually(t, "reads are tried again", func() bool {
 					p.administer(t, terminate)
 					l.Go(t, 20)
-				}
+					return connection.Stats(conn).Retries != before
+				})
 			}
 		})
 	})

@@ -18,8 +18,13 @@ func TestWhatCannotBePutInOrderHoldsNobodyUp(t *testing.T) {
 	if !b.failed.Load() {
 		t.Error("nobody is told")
 	}
-	b.loop(time.Millisecond, func() {}) // waits for its turn, and must not keep the end waiting
-	b.end()
+	turn := make(chan struct{})
+	go func() { // waits for its turn
+		defer close(turn)
+		b.one(func() {})
+	}()
+	b.end() // which does not wait for who holds them up
+	<-turn
 }
 
 func TestWhatWasBrokenIsWholeWhileItIsHeld(t *testing.T) {
