@@ -36,6 +36,11 @@ func TestWhateverTakesAContextEndsWithIt(t *testing.T) {
 
 	srv.signal(syscall.SIGSTOP)
 	defer srv.signal(syscall.SIGCONT)
+	// What has no way to tell of an error has returned; the deadline may have been noticed before its context has.
+	end := func(ctx context.Context) error {
+		<-ctx.Done()
+		return context.Cause(ctx)
+	}
 	// All that takes a context here; Raw, Get and Open are package connection's.
 	calls := map[string]func(ctx context.Context) error{
 		"Client.Ping": func(ctx context.Context) error { return connection.Ping(ctx, tier) },
@@ -43,15 +48,15 @@ func TestWhateverTakesAContextEndsWithIt(t *testing.T) {
 			if find(ctx, "b").Found {
 				return errors.New("found what nobody has stored")
 			}
-			return context.Cause(ctx) // it has no other way to tell
+			return end(ctx)
 		},
 		"turn.Store": func(ctx context.Context) error {
 			held.Store(ctx, new(int), time.Hour, time.Time{})
-			return context.Cause(ctx)
+			return end(ctx)
 		},
 		"turn.Drop": func(ctx context.Context) error {
 			held.Drop(ctx)
-			return context.Cause(ctx)
+			return end(ctx)
 		},
 	}
 	for _, typ := range []reflect.Type{reflect.TypeFor[*Client](), reflect.TypeFor[*Tier](), reflect.TypeFor[*turn]()} {

@@ -140,6 +140,7 @@ func (s *search) fetch(ctx context.Context, token string) error {
 		return err
 	}
 	n := len(s.query.Epochs)
+	back := false
 	s.found.epochs, s.found.sealed = make([]int64, n), nil
 	for i, mark := range s.query.Epochs {
 		epoch, err := values[i].AsInt64()
@@ -147,10 +148,15 @@ func (s *search) fetch(ctx context.Context, token string) error {
 			continue // there is none, or something else
 		}
 		if epoch < floors[i] {
-			return errBack
+			s.tier.owe(mark) // what Redis has of the time before would be taken for the newest
+			back = true
+			continue
 		}
 		s.found.epochs[i] = epoch
 		s.tier.see(mark, epoch)
+	}
+	if back {
+		return errBack
 	}
 	if s.codec == nil {
 		return nil

@@ -239,6 +239,12 @@ func (t *tier) finish(mark string, told bool) {
 	}
 }
 
+// owe notes an end that Redis has to be told of again.
+func (t *tier) owe(mark string) {
+	t.begin(mark)
+	t.finish(mark, false)
+}
+
 // owes reports whether Redis may not know of an end yet, so that what it has is of no use.
 func (t *tier) owes(marks []string) bool {
 	t.mu.Lock()

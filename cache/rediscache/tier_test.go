@@ -285,6 +285,14 @@ func TestRedisThatHasForgottenAnEnd(t *testing.T) {
 	}
 	expect(t, "seen", tier.Stats().Errors > 0, true)
 	eventually(t, "the tier is up", func() bool { return tier.Stats().Up })
+	for range 20 {
+		expect(t, "read when it is up again", read(t, c, "k"), 2) // what it has of the time before is of no use
+	}
+	eventually(t, "it is used again", func() bool {
+		before := tier.Stats().Hits
+		read(t, db.process(t, tier, "db1"), "k") // which has nothing in memory
+		return tier.Stats().Hits > before
+	})
 }
 
 func TestStrangeThingsUnderTheKeysOfEpochs(t *testing.T) {
