@@ -393,3 +393,20 @@ func TestRefreshContextReadsWithoutWaiting(t *testing.T) {
 		}
 	})
 }
+
+// A store may be made in one bubble, and be shared by all: that of a process is.
+func TestStoreIsSharedByBubbles(t *testing.T) {
+	t.Parallel()
+	path := old(t, file(t, "a = 'x'"))
+	var store *secrets.Store
+	for range 3 {
+		synctest.Test(t, func(t *testing.T) {
+			if store == nil {
+				store = load(t, secrets.WithPath(path))
+			}
+			if err := store.RefreshContext(t.Context()); err != nil || get(t, store, "a") != "x" {
+				t.Errorf("%v, %q", err, get(t, store, "a"))
+			}
+		})
+	}
+}

@@ -7,7 +7,9 @@ import (
 	"log/slog"
 	"slices"
 	"strconv"
+	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // valuesInCode is the name of the place that [WithValues] and [Of] make.
@@ -32,9 +34,9 @@ type Store struct {
 
 // refresher is what reading anew needs; only one goroutine does it at a time.
 type refresher struct {
-	turn    chan struct{} // holds a token while somebody reads; nil where there is nothing to read
-	sources []*source     // never changed after Load, but for what they have read
-	values  *layer        // nil without values given in code
+	turn    sync.Mutex // held by who reads
+	sources []*source  // never changed after Load, but for what they have read
+	values  *layer     // nil without values given in code
 
 	begun atomic.Uint64 // how often somebody has begun to read
 	whole uint64        // the number of the last time that was not given up
@@ -87,7 +89,7 @@ func Load(opts ...Option) (*Store, error) {
 		return nil, fmt.Errorf("secrets: %w", err)
 	}
 	s := &Store{
-		refresher: refresher{turn: make(chan struct{}, 1), sources: sources, values: values},
+		refresher: refresher{sources: sources, values: values},
 		logger:    c.logger,
 		onError:   c.onError,
 	}
@@ -107,7 +109,7 @@ func Of(values map[string]any) *Store {
 	if err != nil {
 		panic("secrets: Of: " + err.Error())
 	}
-	s := &Store{refresher: refresher{turn: make(chan struct{}, 1), values: own}}
+	s := &Store{refresher: refresher{values: own}}
 	s.places = s.refresher.places()
 	_, _ = s.refresh(context.Background()) // there is no file that could fail
 	return s
@@ -195,20 +197,11 @@ func (s *Store) reload(ctx context.Context) (changed bool, err error) {
 // do so later than now. It makes the listeners due if the merged values differ.
 func (s *Store) refresh(ctx context.Context) (changed bool, err error) {
 	r := &s.refresher
-	if r.turn == nil {
-		return false, nil
-	}
 	before := r.begun.Load()
-	select {
-	case r.turn <- struct{}{}:
-	default:
-		select {
-		case r.turn <- struct{}{}:
-		case <-ctx.Done():
-			return false, context.Cause(ctx)
-		}
+	if err := r.take(ctx); err != nil {
+		return false, err
 	}
-	defer func() { <-r.turn }()
+	defer r.turn.Unlock()
 	if r.whole > before {
 		return false, r.err
 	}
@@ -238,6 +231,19 @@ func (s *Store) refresh(ctx context.Context) (changed bool, err error) {
 		s.listeners.changed()
 	}
 	return changed, err
+}
+
+// take waits for the turn. It looks for it again and again, since the store may be shared by goroutines that
+// must not wait for each other otherwise: those of several bubbles of testing/synctest.
+func (r *refresher) take(ctx context.Context) error {
+	for pause := 50 * time.Microsecond; !r.turn.TryLock(); pause = min(2*pause, 5*time.Millisecond) {
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
 }
 
 // read reads the sources that changed, and says whether one has other values now.
