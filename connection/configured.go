@@ -13,7 +13,7 @@ import (
 type sources struct {
 	places
 	version uint64 // the store's
-	problem error  // why the store could not be read anew; it keeps its last good values
+	problem error  // of refresh
 }
 
 // store is the secrets that the connection reads.
@@ -24,8 +24,8 @@ func (t *trunk) store() (*secrets.Store, error) {
 	return t.cfg.registry.secrets()
 }
 
-// refresh has the secrets read again if a file has changed. That is no problem of the caller's; what is, comes
-// as the second error.
+// refresh has the secrets read again if a file has changed. A problem with that keeps nobody from connecting, since
+// the last good values stay; err is the end of ctx, or that there are no secrets to be had.
 func (t *trunk) refresh(ctx context.Context) (problem, err error) {
 	store, err := t.store()
 	if err != nil {

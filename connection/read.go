@@ -208,7 +208,7 @@ func (t *tries[T, V]) once(ctx context.Context) (V, error) {
 	}
 	v, err := t.load(ctx, l.client)
 	l.note(err)
-	_ = deadline.Passed(ctx, err) // which is then told
+	_ = deadline.Passed(ctx, err) // waits for ctx to end, if that is what err means, so that it is told as such
 	return v, err
 }
 
