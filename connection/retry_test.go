@@ -17,6 +17,7 @@ import (
 
 	"github.com/streamconn/streamconn/cache"
 	"github.com/streamconn/streamconn/connection"
+	"github.com/streamconn/streamconn/internal/deadlinetest"
 )
 
 type said bool
@@ -418,26 +419,10 @@ func TestLoadThatReadsElsewhereIsNotRepeatedForIt(t *testing.T) {
 	})
 }
 
-// early is a context whose deadline the network notices a moment before it does itself.
-type early struct{ context.Context } //nolint:containedctx // it is one
-
-func (c early) Deadline() (time.Time, bool) {
-	end, bounded := c.Context.Deadline()
-	return end.Add(-time.Millisecond), bounded
-}
-
 func TestDeadlineThatTheNetworkNoticesFirst(t *testing.T) {
 	t.Parallel()
-	late := func(ctx context.Context) error {
-		end, bounded := ctx.Deadline()
-		if !bounded {
-			return nil
-		}
-		<-time.After(time.Until(end))
-		return &net.OpError{Op: "dial", Net: "tcp", Err: os.ErrDeadlineExceeded}
-	}
 	synctest.Test(t, func(t *testing.T) {
-		far := open(t, world(t, nil), "far", (&source{dial: func(ctx context.Context, _ *connection.Params) error { return late(ctx) }}).connect)
+		far := open(t, world(t, nil), "far", (&source{dial: func(ctx context.Context, _ *connection.Params) error { return deadlinetest.Dial(ctx) }}).connect)
 		near := open(t, world(t, nil), "near", new(source).connect)
 		if err := far.Reset(); err != nil {
 			t.Error(err)
@@ -445,12 +430,12 @@ func TestDeadlineThatTheNetworkNoticesFirst(t *testing.T) {
 		for name, call := range map[string]func(ctx context.Context) error{
 			"connecting": func(ctx context.Context) error { _, err := far.Raw(ctx); return err },
 			"reading": func(ctx context.Context) error {
-				_, err := connection.Read(ctx, near, "k", time.Hour, func(ctx context.Context, _ *client) (int, error) { return 0, late(ctx) })
+				_, err := connection.Read(ctx, near, "k", time.Hour, func(ctx context.Context, _ *client) (int, error) { return 0, deadlinetest.Dial(ctx) })
 				return err
 			},
 		} {
 			ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
-			if err := call(early{ctx}); !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, os.ErrDeadlineExceeded) {
+			if err := call(deadlinetest.Early(ctx)); !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, os.ErrDeadlineExceeded) {
 				t.Errorf("%s: %v, want the end of the context, and what the network said", name, err)
 			}
 			cancel()

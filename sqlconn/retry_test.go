@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"slices"
 	"syscall"
 	"testing"
@@ -15,6 +14,7 @@ import (
 	"time"
 
 	"github.com/streamconn/streamconn/connection"
+	"github.com/streamconn/streamconn/internal/deadlinetest"
 	"github.com/streamconn/streamconn/internal/fakedb"
 	"github.com/streamconn/streamconn/sqlconn"
 )
@@ -457,23 +457,11 @@ func TestCustomTransient(t *testing.T) {
 	})
 }
 
-// early is a context whose deadline the network notices a moment before it does itself.
-type early struct{ context.Context } //nolint:containedctx // it is one
-
-func (c early) Deadline() (time.Time, bool) {
-	end, bounded := c.Context.Deadline()
-	return end.Add(-time.Millisecond), bounded
-}
-
 func TestDeadlineThatTheNetworkNoticesFirst(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		srv, c := fake(t)
-		srv.OnDial(func(ctx context.Context, _ int) error {
-			end, _ := ctx.Deadline()
-			<-time.After(time.Until(end))
-			return &net.OpError{Op: "dial", Net: "tcp", Err: os.ErrDeadlineExceeded}
-		})
+		srv.OnDial(func(ctx context.Context, _ int) error { return deadlinetest.Dial(ctx) })
 		for name, call := range map[string]func(ctx context.Context) error{
 			"query": func(ctx context.Context) error { _, err := sqlconn.Query[int](ctx, c, selectRun); return err },
 			"exec":  func(ctx context.Context) error { _, err := c.Exec(ctx, "delete from runs"); return err },
@@ -482,7 +470,7 @@ func TestDeadlineThatTheNetworkNoticesFirst(t *testing.T) {
 			},
 		} {
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
-			if err := call(early{ctx}); !errors.Is(err, context.DeadlineExceeded) {
+			if err := call(deadlinetest.Early(ctx)); !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("%s: %v, want the end of the context", name, err)
 			}
 			cancel()

@@ -11,15 +11,8 @@ import (
 	"time"
 
 	"github.com/streamconn/streamconn/internal/deadline"
+	"github.com/streamconn/streamconn/internal/deadlinetest"
 )
-
-// early is a context whose deadline passes a moment before it ends.
-type early struct{ context.Context } //nolint:containedctx // it is one
-
-func (c early) Deadline() (time.Time, bool) {
-	end, bounded := c.Context.Deadline()
-	return end.Add(-time.Millisecond), bounded
-}
 
 func TestPassed(t *testing.T) {
 	t.Parallel()
@@ -41,7 +34,7 @@ func TestPassed(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 				defer cancel()
 				<-time.After(test.wait)
-				if got := deadline.Passed(early{ctx}, test.err); got != test.want {
+				if got := deadline.Passed(deadlinetest.Early(ctx), test.err); got != test.want {
 					t.Errorf("Passed = %t", got)
 				}
 				if test.want && ctx.Err() == nil {

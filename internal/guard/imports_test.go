@@ -23,6 +23,7 @@ var arrows = map[string][]string{
 	"supabase/storage":      {"internal/rest"},
 	"supabase/supabasetest": {"internal/fakeauth", "internal/fakejwt", "internal/fakerest", "internal/fakestorage"},
 	"internal/deadline":     {},
+	"internal/deadlinetest": {},
 	"internal/conformance":  {"supabase", "supabase/auth", "supabase/database", "supabase/storage"},
 	"internal/fakeauth":     {"internal/fakejwt"},
 	"internal/fakejwt":      {},
@@ -44,15 +45,17 @@ var arrows = map[string][]string{
 
 // testArrows are the imports that a package's tests may have besides its own.
 var testArrows = map[string][]string{
-	"connection":            {"connection/conntest", "internal/fakedb"},
+	"connection":            {"connection/conntest", "internal/deadlinetest", "internal/fakedb"},
 	"connection/conntest":   {"internal/fakedb", "sqlconn"},
-	"sqlconn":               {"connection/conntest", "internal/fakedb"},
+	"sqlconn":               {"connection/conntest", "internal/deadlinetest", "internal/fakedb"},
 	"supabase":              {"connection/conntest", "supabase/supabasetest"},
 	"supabase/auth":         {"supabase/supabasetest"},
 	"supabase/database":     {"supabase/supabasetest"},
 	"supabase/storage":      {"supabase/supabasetest"},
 	"supabase/supabasetest": {"connection", "secrets", "supabase", "supabase/auth", "internal/conformance"},
 	"internal/conformance":  {"supabase/supabasetest"},
+	"internal/deadline":     {"internal/deadlinetest"},
+	"internal/rest":         {"internal/deadlinetest"},
 }
 
 // checkImports says what is wrong with the imports of a package at path.

@@ -3,15 +3,15 @@ package rest
 import (
 	"context"
 	"errors"
-	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
-	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/streamconn/streamconn/internal/deadlinetest"
 )
 
 // A client that is given brings its cookies along.
@@ -119,25 +119,15 @@ func TestPlainHTTPBehindAnHTTPSAddressIsSaidSo(t *testing.T) {
 	}
 }
 
-// early is a context whose deadline the network notices a moment before it does itself.
-type early struct{ context.Context } //nolint:containedctx // it is one
-
-func (c early) Deadline() (time.Time, bool) {
-	end, bounded := c.Context.Deadline()
-	return end.Add(-time.Millisecond), bounded
-}
-
 func TestDeadlineThatTheNetworkNoticesFirst(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := over(t, func(r *http.Request) (*http.Response, error) {
-			end, _ := r.Context().Deadline()
-			<-time.After(time.Until(end))
-			return nil, &net.OpError{Op: "dial", Net: "tcp", Err: os.ErrDeadlineExceeded}
+			return nil, deadlinetest.Dial(r.Context())
 		})
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 		defer cancel()
-		if _, err := c.Do(early{ctx}, get("t")); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := c.Do(deadlinetest.Early(ctx), get("t")); !errors.Is(err, context.DeadlineExceeded) {
 			t.Error(err)
 		}
 	})
