@@ -41,7 +41,8 @@ type Policy struct {
 	Expires time.Time
 
 	// Negative is how long an error that IsNegative accepts is cached as the answer, for
-	// instance "no rows". Both have to be given; only calls that give them get such answers.
+	// instance "no rows". Both have to be given; only calls that give them get such answers. An error
+	// that Transient accepts too is such an answer first: after a refresh it takes the place of the old result.
 	Negative   time.Duration
 	IsNegative func(error) bool
 }

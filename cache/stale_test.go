@@ -131,6 +131,28 @@ func TestStaleResultIsDroppedByAnAnswer(t *testing.T) {
 	})
 }
 
+// An error that is Transient, and an answer that is cached, is the latter.
+func TestStaleResultIsReplacedByANegativeAnswer(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := scope(t)
+		p := staleFor(time.Hour)
+		p.Negative, p.IsNegative = time.Minute, p.Transient
+		var src source
+		get(t, s, "k", p, src.load)
+		src.setFail(errTransient)
+		elapse(time.Second)
+		equal(t, "the value while the refresh runs", get(t, s, "k", p, src.load), 1)
+		synctest.Wait()
+		for range 2 {
+			if _, err := Get(t.Context(), s, KeyOf("k"), p, src.load); !errors.Is(err, errTransient) {
+				t.Errorf("the next call got %v", err)
+			}
+		}
+		equal(t, "the number of loads", src.count(), 2)
+	})
+}
+
 func TestRefreshOutlivesTheCallAndKeepsItsValues(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

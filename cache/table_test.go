@@ -61,6 +61,22 @@ func TestTableFindsEntriesOfOneSlot(t *testing.T) {
 	equal(t, "the number of entries", table.n.Load(), 1)
 }
 
+// lookUp asks for the entries, which are in the table, again and again, until done is closed.
+func lookUp(t *testing.T, table *table, entries []*entry, done <-chan struct{}) {
+	t.Helper()
+	for i := 0; ; i++ {
+		select {
+		case <-done:
+			return
+		default:
+		}
+		if want := entries[i%len(entries)]; table.get(want.hash) != want {
+			t.Errorf("entry %d is not found", i%len(entries))
+			return
+		}
+	}
+}
+
 func TestTableGrowsUnderItsReaders(t *testing.T) {
 	t.Parallel()
 	table := newTable()
@@ -75,20 +91,7 @@ func TestTableGrowsUnderItsReaders(t *testing.T) {
 	var writers, readers sync.WaitGroup
 	done := make(chan struct{})
 	for range 4 {
-		readers.Go(func() {
-			for i := 0; ; i++ {
-				select {
-				case <-done:
-					return
-				default:
-				}
-				e := entries[i%(n/10)]
-				if table.get(e.hash) != e {
-					t.Errorf("entry %d is not found", i%(n/10))
-					return
-				}
-			}
-		})
+		readers.Go(func() { lookUp(t, table, entries[:n/10], done) })
 	}
 	for w := range 4 {
 		writers.Go(func() {
@@ -138,19 +141,7 @@ func TestTableMissesNothingWhileItsChainsAreMadeAnew(t *testing.T) {
 	var readers sync.WaitGroup
 	done := make(chan struct{})
 	for range 4 {
-		readers.Go(func() {
-			for i := 0; ; i++ {
-				select {
-				case <-done:
-					return
-				default:
-				}
-				if want := there[i%len(there)]; table.get(want.hash) != want {
-					t.Errorf("entry %d is not found", i%len(there))
-					return
-				}
-			}
-		})
+		readers.Go(func() { lookUp(t, table, there[:], done) })
 	}
 	for range 100 {
 		var more [minSlots]*entry // for which there are too few slots
