@@ -16,22 +16,10 @@ type sources struct {
 	problem error  // of refresh
 }
 
-// store is the secrets that the connection reads.
-func (t *trunk) store() (*secrets.Store, error) {
-	if t.cfg.store != nil {
-		return t.cfg.store, nil
-	}
-	return t.cfg.registry.secrets()
-}
-
 // refresh has the secrets read again if a file has changed. A problem with that keeps nobody from connecting, since
-// the last good values stay; err is the end of ctx, or that there are no secrets to be had.
+// the last good values stay; err is the end of ctx.
 func (t *trunk) refresh(ctx context.Context) (problem, err error) {
-	store, err := t.store()
-	if err != nil {
-		return nil, err
-	}
-	problem = store.RefreshContext(ctx)
+	problem = t.cfg.store.RefreshContext(ctx)
 	if ctx.Err() != nil && errors.Is(problem, context.Cause(ctx)) {
 		return nil, problem
 	}
@@ -40,11 +28,7 @@ func (t *trunk) refresh(ctx context.Context) (problem, err error) {
 
 // configured looks at the secrets, as they were last read, and at the environment.
 func (t *trunk) configured() (sources, error) {
-	store, err := t.store()
-	if err != nil {
-		return sources{}, err
-	}
-	store = store.Snapshot() // a user name and a password of one version, wherever each is
+	store := t.cfg.store.Snapshot() // a user name and a password of one version, wherever each is
 	s := sources{version: store.Version()}
 	s.given, s.environ = t.cfg.given, t.cfg.environ
 	s.header = "[connections." + t.name + "]"
@@ -76,8 +60,7 @@ func (t *trunk) configured() (sources, error) {
 
 // storeChangedSince tells whether the secrets have changed since that version of them.
 func (t *trunk) storeChangedSince(version uint64) bool {
-	store, err := t.store()
-	return err == nil && store.Version() != version
+	return t.cfg.store.Version() != version
 }
 
 // unconfigured is configured for clients that have no parameters.

@@ -46,15 +46,11 @@ func Explain(c Any) Explanation {
 
 // where names the file behind a value from the secrets.
 func (t *trunk) where(f found) string {
-	store, err := t.store()
-	if err != nil {
-		return ""
-	}
 	switch f.source {
 	case Section:
-		return store.Where("connections", t.name, f.key)
+		return t.cfg.store.Where("connections", t.name, f.key)
 	case TopLevel:
-		return store.Where(f.key)
+		return t.cfg.store.Where(f.key)
 	default:
 		return ""
 	}

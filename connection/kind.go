@@ -90,11 +90,14 @@ func (k *Kind[T, W]) open(ctx context.Context, name string, cfg config, h *hooks
 	if h != nil {
 		c.removed, c.grown, c.shared = h.removed, h.grown, true
 	}
-	store, err := c.store()
-	if err != nil {
-		return nil, c.wrap("open", err)
+	if c.cfg.store == nil {
+		store, err := c.cfg.registry.secrets(ctx)
+		if err != nil {
+			return nil, c.wrap("open", err)
+		}
+		c.cfg.store = store
 	}
-	c.unsubscribe = store.OnChange(c.secretsChanged)
+	c.unsubscribe = c.cfg.store.OnChange(c.secretsChanged)
 	opened := false
 	defer func() {
 		if !opened { // failed, or panicked

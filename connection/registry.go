@@ -371,18 +371,25 @@ func (r *Registry) logger() *slog.Logger {
 }
 
 // secrets is the registry's store; the default one is loaded when it is first needed, and again
-// after a failure, so that mending the file mends the program.
-func (r *Registry) secrets() (*secrets.Store, error) {
+// after a failure, so that mending the file mends the program. Those who need it at once each load it, as
+// one may be in more of a hurry than another, and keep the one that came first.
+func (r *Registry) secrets(ctx context.Context) (*secrets.Store, error) {
 	if r.Secrets != nil {
 		return r.Secrets, nil
 	}
 	r.mu.Lock()
+	loaded := r.loaded
+	r.mu.Unlock()
+	if loaded != nil {
+		return loaded, nil
+	}
+	store, err := secrets.LoadContext(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.loaded == nil {
-		store, err := secrets.Load()
-		if err != nil {
-			return nil, err
-		}
 		r.loaded = store
 	}
 	return r.loaded, nil

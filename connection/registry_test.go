@@ -160,12 +160,18 @@ func TestOf(t *testing.T) {
 	}
 }
 
-// Of, whose place is in tests, looks into no file, and so does not make the process's registry do it.
-func TestOfReadsNoSecrets(t *testing.T) {
+// homeless takes the home and the project of the process away, and with them its secrets.
+func homeless(t *testing.T) {
+	t.Helper()
 	home := t.TempDir()
 	t.Chdir(home)
 	t.Setenv("HOME", home)
 	t.Setenv("STREAMCONN_SECRETS", "")
+}
+
+// Of, whose place is in tests, looks into no file, and so does not make the process's registry do it.
+func TestOfReadsNoSecrets(t *testing.T) {
+	homeless(t)
 	before := connection.Default
 	connection.Default = &connection.Registry{Logger: quiet}
 	t.Cleanup(func() { connection.Default = before })

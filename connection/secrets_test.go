@@ -192,10 +192,7 @@ func TestDefect05_MalformedEditKeepsTheLastGoodValues(t *testing.T) {
 
 // A malformed file is never "no secrets", let alone a missing parameter.
 func TestDefect21_MalformedSecretsAreToldAsSuch(t *testing.T) {
-	home := t.TempDir()
-	t.Chdir(home)
-	t.Setenv("HOME", home)
-	t.Setenv("STREAMCONN_SECRETS", "")
+	homeless(t)
 	f := file{t, "secrets.toml"}
 	f.write("[connections.x\nhost = 'hunter2'\n")
 	t.Setenv("STREAMCONN_SECRETS", f.path)

@@ -162,6 +162,43 @@ func TestSecretsBeingRewrittenAreWaitedForOnTheContext(t *testing.T) {
 	})
 }
 
+// The first connection of a program waits for the secrets as long as it has time, and the next one, that has more,
+// gets them.
+func TestSecretsBeingWrittenAtTheStartAreWaitedForOnTheContext(t *testing.T) {
+	homeless(t)
+	f := newFile(t, loginSecrets(1))
+	t.Setenv("STREAMCONN_SECRETS", f.path)
+	synctest.Test(t, func(t *testing.T) {
+		if err := os.Chtimes(f.path, time.Now(), time.Now()); err != nil { // by the clock of the bubble
+			t.Fatal(err)
+		}
+		r := &connection.Registry{Environ: environ(), Logger: quiet}
+		defer r.Close()
+		connection.Register(r, "login", connectLogin(func() {}))
+		var group sync.WaitGroup
+		get := func(within time.Duration, want error) {
+			group.Go(func() {
+				ctx, cancel := context.WithTimeout(context.Background(), within)
+				defer cancel()
+				began := time.Now()
+				c, err := connection.Get[*login](ctx, r, "login")
+				if !errors.Is(err, want) || err == nil && raw(t, c).user != "1" {
+					t.Errorf("with %v: %v", within, err)
+				}
+				if d := time.Since(began); err != nil && d != within {
+					t.Errorf("with %v it took %v", within, d)
+				}
+			})
+		}
+		get(10*time.Millisecond, context.DeadlineExceeded)
+		synctest.Wait() // it leads; the others join it
+		get(20*time.Millisecond, context.DeadlineExceeded)
+		get(time.Minute, nil)
+		get(time.Minute, nil)
+		group.Wait()
+	})
+}
+
 // Nor does who refreshes the secrets wait for what connections do about it.
 func TestRefreshOfOneFileWaitsForNoOther(t *testing.T) {
 	t.Parallel()

@@ -366,6 +366,27 @@ func TestRefreshContextEndsWithItsContext(t *testing.T) {
 	})
 }
 
+// Nor does a program that starts while its file is being written wait for longer than it has said.
+func TestLoadContextEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		path := write(t, filepath.Join(dir, "s.toml"), "a = 'x'")
+		touch(t, path)
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
+		defer cancel()
+		began := time.Now()
+		store, err := secrets.LoadContext(ctx, secrets.WithoutDefaults(), secrets.WithPath(path))
+		if store != nil || err != context.DeadlineExceeded || time.Since(began) != 10*time.Millisecond { //nolint:errorlint // as it is
+			t.Errorf("%v, %v after %v", store, err, time.Since(began))
+		}
+		old(t, path) // nothing to wait for
+		if store, err = secrets.LoadContext(ctx, secrets.WithoutDefaults(), secrets.WithPath(path)); err != nil || get(t, store, "a") != "x" {
+			t.Errorf("%v, a = %q", err, get(t, store, "a"))
+		}
+	})
+}
+
 // Without anything to wait for, a context that has ended is none of Refresh's business.
 func TestRefreshContextReadsWithoutWaiting(t *testing.T) {
 	t.Parallel()

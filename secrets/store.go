@@ -77,8 +77,13 @@ var emptySnapshot = &snapshot{}
 //
 // The home and the project file need not exist, and a program without any
 // secrets gets an empty Store. A file that is there and cannot be read or
-// parsed is always an error, see [ParseError]: never an empty Store.
-func Load(opts ...Option) (*Store, error) {
+// parsed is always an error, see [ParseError]: never an empty Store. A file that is being
+// written is waited for, as [Store.Refresh] does.
+func Load(opts ...Option) (*Store, error) { return LoadContext(context.Background(), opts...) }
+
+// LoadContext is [Load] that waits for whoever writes to a file no longer than ctx. Its error is then
+// [context.Cause] of ctx. Where there is nothing to wait for, an ended ctx changes nothing.
+func LoadContext(ctx context.Context, opts ...Option) (*Store, error) {
 	c := newConfig(opts)
 	sources, err := c.sources()
 	if err != nil {
@@ -94,7 +99,7 @@ func Load(opts ...Option) (*Store, error) {
 		onError:   c.onError,
 	}
 	s.places = s.refresher.places()
-	if _, err := s.refresh(context.Background()); err != nil {
+	if _, err := s.refresh(ctx); err != nil {
 		return nil, err
 	}
 	return s, nil

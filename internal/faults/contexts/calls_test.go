@@ -345,7 +345,10 @@ func sqlCalls() []call {
 }
 
 func secretsCalls() []call {
-	return []call{{name: "secrets.Store.RefreshContext", ready: true, whole: true, do: func(t *testing.T, ctx context.Context, _ *far) error {
+	return []call{{name: "secrets.LoadContext", ready: true, whole: true, do: func(_ *testing.T, ctx context.Context, _ *far) error {
+		_, err := secrets.LoadContext(ctx, secrets.WithoutDefaults())
+		return err
+	}}, {name: "secrets.Store.RefreshContext", ready: true, whole: true, do: func(t *testing.T, ctx context.Context, _ *far) error {
 		return secrets.Of(nil).RefreshContext(ctx)
 	}}, {name: "secrets.Store.Watch", whole: true, do: func(t *testing.T, ctx context.Context, f *far) error {
 		path := filepath.Join(t.TempDir(), "secrets.toml")
