@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/streamconn/streamconn/connection"
@@ -156,8 +157,9 @@ func (s site) openWith(t *testing.T, c *trial.Case, opts ...connection.Option) *
 	return conn
 }
 
-// subject is what is put under load.
+// subject is what is put under load. Every other write is a session.
 func subject(conn *sqlconn.Conn) load.Subject {
+	var writes atomic.Int64
 	return load.Subject{
 		Read: func(ctx context.Context) error {
 			names, err := sqlconn.Query[string](ctx, conn.WithTTL(0), "select name from pets")
@@ -167,8 +169,15 @@ func subject(conn *sqlconn.Conn) load.Subject {
 			return err
 		},
 		Write: func(ctx context.Context, id string) error {
-			_, err := conn.Exec(ctx, "insert into ledger values (:id)", sqlconn.Params{"id": id})
-			return err
+			const statement = "insert into ledger values (:id)"
+			if writes.Add(1)%2 == 0 {
+				_, err := conn.Exec(ctx, statement, sqlconn.Params{"id": id})
+				return err
+			}
+			return conn.Session(ctx, func(tx *sqlconn.Tx) error {
+				_, err := tx.Exec(ctx, statement, sqlconn.Params{"id": id})
+				return err
+			})
 		},
 	}
 }
