@@ -36,7 +36,14 @@ var differing = map[string]string{
 
 // recordedFunctions are the bodies of testdata/schema.sql's functions.
 var recordedFunctions = map[string]Func{
-	"add_them": func(_ *Tx, args Args) (any, error) { return args["a"].(int64) + args["b"].(int64), nil },
+	"add_them": func(_ *Tx, args Args) (any, error) {
+		a, ok := args["a"].(int64)
+		b, both := args["b"].(int64)
+		if !ok || !both {
+			return nil, nil
+		}
+		return a + b, nil
+	},
 	"books_by": func(tx *Tx, args Args) (any, error) {
 		return tx.Query(`select b.* from books b join authors a on a.id = b.author_id where a.name = $1`, args["author_name"])
 	},
@@ -49,7 +56,11 @@ var recordedFunctions = map[string]Func{
 	},
 	"void_fn": func(*Tx, Args) (any, error) { return nil, nil },
 	"raise_it": func(_ *Tx, args Args) (any, error) {
-		return nil, &Error{Code: "P0001", Message: args["msg"].(string), Hint: "a hint", Details: "some detail"}
+		msg, ok := args["msg"].(string)
+		if !ok {
+			msg = "<NULL>" // as raise says it
+		}
+		return nil, &Error{Code: "P0001", Message: msg, Hint: "a hint", Details: "some detail"}
 	},
 	"raise_pt402": func(*Tx, Args) (any, error) {
 		return nil, &Error{Code: "PT402", Message: "Payment Required", Details: "Quota exceeded", Hint: "Upgrade your plan"}
