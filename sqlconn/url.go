@@ -67,7 +67,7 @@ func splitURL(raw string) (target, error) {
 	if hasPrefixFold(raw, "odbc:") {
 		return target{}, errODBC
 	}
-	if scheme, rest, ok := strings.Cut(raw, "://"); ok && isScheme(scheme) {
+	if scheme, rest, ok := strings.Cut(raw, "://"); ok && isScheme(scheme) && !isUserBeforeSlashes(scheme, rest) {
 		return splitSchemeURL(strings.ToLower(scheme), rest)
 	}
 	word := keywordAt(raw)
@@ -384,6 +384,14 @@ func isMySQLDSN(s string) bool {
 		return strings.HasSuffix(address, ")") && isNetworkName(name)
 	}
 	return at >= 0 && (network == "" || network == "tcp" || network == "unix")
+}
+
+// isUserBeforeSlashes tells whether what looks like a URL of a dialect that nobody knows is a DSN of
+// go-sql-driver whose password begins with two slashes.
+func isUserBeforeSlashes(scheme, rest string) bool {
+	name, _, _ := strings.Cut(scheme, "+")
+	_, known := lookupDialect(name)
+	return !known && (strings.Contains(rest, "@tcp(") || strings.Contains(rest, "@unix("))
 }
 
 // splitMySQLDSN reads [username[:password]@][network[(address)]]/database[?parameters]

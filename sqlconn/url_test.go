@@ -126,6 +126,7 @@ func TestParseURL(t *testing.T) {
 		"u@cloudsql(p:r:i)/db":                   {dialect: "mysql", username: "u", network: "cloudsql", hosts: []hostPort{{"p:r:i", 0}}, database: "db"},
 		"tcp(h)/":                                {dialect: "mysql", hosts: []hostPort{{"h", 0}}},
 		"u:p@/db":                                {dialect: "mysql", username: "u", password: "p", hasPassword: true, database: "db"},
+		"u://pw@tcp(h:3306)/db":                  {dialect: "mysql", username: "u", password: "//pw", hasPassword: true, hosts: []hostPort{{"h", 3306}}, database: "db"},
 		"mysql://u:p@tcp(h:3306)/db":             {dialect: "mysql", username: "u", password: "p", hasPassword: true, hosts: []hostPort{{"h", 3306}}, database: "db"},
 		"file:pets.db?cache=shared":              {dialect: "sqlite", database: "file:pets.db", query: queryParams{{"cache", "shared"}}},
 		":memory:":                               {dialect: "sqlite", database: ":memory:"},

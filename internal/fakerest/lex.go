@@ -267,8 +267,8 @@ func (l *lexer) operator() string {
 		n++
 	}
 	// an operator ends with + or - only if it has one of the rarer characters
-	for n > 1 && (rest[n-1] == '+' || rest[n-1] == '-') && !strings.ContainsAny(rest[:n], "~!@#%^&|?") {
-		n--
+	if n > 1 && !strings.ContainsAny(rest[:n], "~!@#%^&|?") {
+		n = max(1, len(strings.TrimRight(rest[:n], "+-")))
 	}
 	l.at += n
 	return rest[:n]
