@@ -36,5 +36,7 @@ func (e *PanicError) Unwrap() error {
 	return err
 }
 
+var errNoContext = errors.New("cache: the context is nil; give context.Background() where there is none")
+
 // errGoexit is what those get who waited for a load that ended its goroutine, as t.FailNow does.
 var errGoexit = errors.New("cache: the load that was waited for ended its goroutine with runtime.Goexit")

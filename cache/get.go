@@ -46,6 +46,9 @@ func getSlowly[T any](
 	for missed := false; ; {
 		var fl *flight
 		if v == miss {
+			if ctx == nil {
+				return none, errNoContext
+			}
 			if ctx.Err() != nil {
 				return none, context.Cause(ctx)
 			}

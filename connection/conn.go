@@ -84,36 +84,22 @@ func newConn[T any](name string, cfg config, how connector[T]) *conn[T] {
 // lease lends the client, and connects if there is none; release gives it back. Every use of
 // a client goes through here, save Raw's.
 func (c *conn[T]) lease(ctx context.Context) (*generation[T], error) {
+	if ctx == nil {
+		return nil, deadline.ErrNoContext
+	}
 	for {
-		c.mu.Lock()
-		if c.isClosed() {
-			c.mu.Unlock()
-			return nil, ErrClosed
+		if g, err := c.lend(); g != nil || err != nil {
+			return g, err
 		}
-		if g := c.current; g != nil && !c.tooOld(g) {
-			g.leases++
-			c.mu.Unlock()
-			c.used.Store(int64(time.Since(start)))
-			return g, nil
-		}
-		if c.current != nil {
-			c.resets.Add(1) // for its age
-		}
-		idle := c.retireLocked()
-		err := c.mayConnect(ctx)
-		d, leads := c.dial, c.dial == nil && err == nil
-		if leads {
-			d = &dialing{done: make(chan struct{}), stale: make(chan struct{})}
-			c.dial = d
-		}
-		c.mu.Unlock()
-		_ = c.shut(idle)
-
-		if err != nil {
+		if err := c.mayConnect(ctx); err != nil {
 			return nil, err
 		}
-		if leads {
+		d, leads := c.join()
+		switch {
+		case leads:
 			return c.lead(ctx, d)
+		case d == nil: // somebody has connected since we looked
+			continue
 		}
 		select {
 		case <-d.done:
@@ -127,9 +113,47 @@ func (c *conn[T]) lease(ctx context.Context) (*generation[T], error) {
 	}
 }
 
+// lend lends the client that is there; there is none without either result.
+func (c *conn[T]) lend() (*generation[T], error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.isClosed() {
+		return nil, ErrClosed
+	}
+	g := c.current
+	if g == nil || c.tooOld(g) {
+		return nil, nil
+	}
+	g.leases++
+	c.used.Store(int64(time.Since(start)))
+	return g, nil
+}
+
+// join is the connect that is under way, or a new one, which the caller then leads: nil if there is nothing to
+// connect.
+func (c *conn[T]) join() (d *dialing, leads bool) {
+	c.mu.Lock()
+	if c.isClosed() || c.current != nil && !c.tooOld(c.current) {
+		c.mu.Unlock()
+		return nil, false
+	}
+	if c.current != nil {
+		c.resets.Add(1) // for its age
+	}
+	idle := c.retireLocked()
+	if leads = c.dial == nil; leads {
+		c.dial = &dialing{done: make(chan struct{}), stale: make(chan struct{})}
+	}
+	d = c.dial
+	c.mu.Unlock()
+	_ = c.shut(idle)
+	return d, leads
+}
+
 var errOwnFactory = errors.New("the connection's factory asks for the very connection that it is to make")
 
-// mayConnect tells why whoever has this context can neither connect nor wait for who does.
+// mayConnect tells why whoever has this context can neither connect nor wait for who does. It runs the
+// context's code, so no lock is held meanwhile.
 func (c *conn[T]) mayConnect(ctx context.Context) error {
 	if isConnecting(ctx, c.trunk) {
 		return errOwnFactory
@@ -157,6 +181,7 @@ func (c *conn[T]) lead(ctx context.Context, d *dialing) (g *generation[T], err e
 	var read *answers
 	err = &PanicError{Op: "connect"}
 	defer func() {
+		ended := ctx.Err() != nil
 		c.mu.Lock()
 		overtaken := c.dial != d
 		if !overtaken {
@@ -174,7 +199,7 @@ func (c *conn[T]) lead(ctx context.Context, d *dialing) (g *generation[T], err e
 				c.current = g
 			}
 		}
-		d.err, d.again = err, err != nil && ctx.Err() != nil
+		d.err, d.again = err, err != nil && ended
 		c.mu.Unlock()
 		close(d.done)
 		if g != nil && err != nil {

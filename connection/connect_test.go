@@ -6,6 +6,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -580,6 +581,47 @@ func TestResetsAtFullSpeed(t *testing.T) {
 		t.Fatal(err)
 	}
 	src.check(t)
+}
+
+// rude is a context that panics, as a nil pointer of somebody's own type does.
+type rude struct{ context.Context } //nolint:containedctx // it is one
+
+func (rude) Value(any) any { panic("rude") }
+
+// What panics while it is asked who it is, as net/http recovers from, takes nothing with it.
+func TestContextsThatPanicLeaveNothingLocked(t *testing.T) {
+	t.Parallel()
+	src := new(source)
+	r := world(t, nil)
+	c := open(t, r, "x", src.connect)
+	connection.Register(r, "y", src.connect)
+	for name, call := range map[string]func(ctx context.Context) error{
+		"Raw": func(ctx context.Context) error { _, err := c.Raw(ctx); return err },
+		"Open": func(ctx context.Context) error {
+			_, err := connection.Open(ctx, "z", src.connect, connection.In(r))
+			return err
+		},
+		"Get": func(ctx context.Context) error { _, err := connection.Get[*client](ctx, r, "y"); return err },
+	} {
+		if err := c.Reset(); err != nil {
+			t.Error(err)
+		}
+		func() {
+			defer func() {
+				if p := recover(); p != "rude" {
+					t.Errorf("%s: %v, want the context's own panic", name, p)
+				}
+			}()
+			_ = call(rude{t.Context()})
+		}()
+		if err := call(nil); err == nil || !strings.Contains(err.Error(), "the context is nil") { //nolint:staticcheck // by mistake
+			t.Errorf("%s: %v, want to be told that there is no context", name, err)
+		}
+	}
+	raw(t, c)
+	if _, err := connection.Get[*client](t.Context(), r, "y"); err != nil {
+		t.Error(err)
+	}
 }
 
 // Closing waits for nobody: the last of those who use the client closes it.

@@ -3,6 +3,8 @@ package connection
 import (
 	"context"
 	"sync"
+
+	"github.com/streamconn/streamconn/internal/deadline"
 )
 
 // dynamic is a connection as somebody whose identity changes: at each use, one of its views.
@@ -44,6 +46,9 @@ func Dynamic[T any](c Connection[T], current func(context.Context) (Connection[T
 func (d *dynamic[T]) view(ctx context.Context) (Connection[T], error) {
 	if err := d.usable(); err != nil {
 		return nil, d.wrap("connect", err)
+	}
+	if ctx == nil {
+		return nil, d.wrap("connect", deadline.ErrNoContext)
 	}
 	view, err := d.current(ctx)
 	return view, d.wrapped("connect", err)

@@ -17,6 +17,7 @@ import (
 	"sync/atomic"
 
 	"github.com/streamconn/streamconn/cache"
+	"github.com/streamconn/streamconn/internal/deadline"
 	"github.com/streamconn/streamconn/secrets"
 )
 
@@ -212,6 +213,12 @@ func (r *Registry) find(kind any, name string, hash uint64, c *contents) *sharin
 // openShared opens the connection, or waits for whoever is opening it.
 func openShared[W any](ctx context.Context, r *Registry, kind any, name string, hash uint64, c *contents, opts []Option, open opener[W]) (W, error) {
 	var none W
+	if ctx == nil {
+		return none, &Error{Op: "get", Name: name, Err: deadline.ErrNoContext}
+	}
+	mine := &sharing{kind: kind, name: name, hash: hash, done: make(chan struct{})}
+	mine.contents = contents{bytes: bytes.Clone(c.bytes), ends: slices.Clone(c.ends), sum: c.sum}
+	inside := connecting(ctx, mine) // the context's code, which runs outside the lock
 	for {
 		r.mu.Lock()
 		if s := r.find(kind, name, hash, c); s != nil { // opened since we looked
@@ -220,11 +227,9 @@ func openShared[W any](ctx context.Context, r *Registry, kind any, name string, 
 		}
 		i := slices.IndexFunc(r.opening, func(s *sharing) bool { return s.is(kind, name, hash, c) })
 		if i < 0 {
-			s := &sharing{kind: kind, name: name, hash: hash, done: make(chan struct{})}
-			s.contents = contents{bytes: bytes.Clone(c.bytes), ends: slices.Clone(c.ends), sum: c.sum}
-			r.opening = append(r.opening, s)
+			r.opening = append(r.opening, mine)
 			r.mu.Unlock()
-			return leadOpen(connecting(ctx, s), r, s, opts, open)
+			return leadOpen(inside, r, mine, opts, open)
 		}
 		s := r.opening[i]
 		r.mu.Unlock()

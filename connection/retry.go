@@ -10,6 +10,8 @@ import (
 	"net"
 	"syscall"
 	"time"
+
+	"github.com/streamconn/streamconn/internal/deadline"
 )
 
 // Retry says how reads are tried again after faults that pass: broken connections, and what
@@ -59,6 +61,9 @@ func (r Retry) end(ctx context.Context, began time.Time) time.Time {
 // Retry-After that the error carries is honoured; one that ends after the time is up ends the tries at
 // once.
 func (r Retry) do(ctx context.Context, began time.Time, transient func(error) bool, note func(), try func() error) error {
+	if ctx == nil {
+		return deadline.ErrNoContext
+	}
 	r = r.withDefaults()
 	end := r.end(ctx, began)
 	for tries := 1; ; tries++ {

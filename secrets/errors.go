@@ -1,10 +1,13 @@
 package secrets
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 )
+
+var errNoContext = errors.New("secrets: the context is nil; give context.Background() where there is none")
 
 // A ParseError is a mistake in a file. It tells where, and in fixed words what;
 // it never holds text of the file, which may be a password.

@@ -201,6 +201,9 @@ func (s *Store) reload(ctx context.Context) (changed bool, err error) {
 // refresh reads the sources, or leaves that to another goroutine which begins to
 // do so later than now. It makes the listeners due if the merged values differ.
 func (s *Store) refresh(ctx context.Context) (changed bool, err error) {
+	if ctx == nil {
+		return false, errNoContext
+	}
 	r := &s.refresher
 	before := r.begun.Load()
 	if err := r.take(ctx); err != nil {

@@ -15,7 +15,7 @@ import (
 )
 
 // Watch keeps the Store up to date until ctx ends, and then returns
-// [context.Cause] of it; it never ends for another reason. Run it in a goroutine
+// [context.Cause] of it; it never ends for another reason, unless ctx is nil. Run it in a goroutine
 // of its own, once per Store:
 //
 //	go store.Watch(ctx)
@@ -37,6 +37,9 @@ import (
 // ten seconds. If the system refuses to watch at all, because a limit on watches
 // is reached, Watch says so in the log and looks every two seconds.
 func (s *Store) Watch(ctx context.Context) error {
+	if ctx == nil {
+		return errNoContext
+	}
 	w := &watcher{
 		store:    s,
 		open:     fsnotify.NewWatcher,

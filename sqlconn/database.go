@@ -251,6 +251,9 @@ func (e *engine) exec(ctx context.Context, x executor, query string, args []any)
 
 // bind translates named parameters, and echoes the statement, never its arguments.
 func (e *engine) bind(ctx context.Context, query string, args []any) (string, []any, error) {
+	if ctx == nil {
+		return "", nil, deadline.ErrNoContext
+	}
 	if len(args) > 0 {
 		var err error
 		if query, args, err = e.analyse(query).bindArgs(query, args); err != nil {

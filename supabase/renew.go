@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/streamconn/streamconn/internal/deadline"
 	"github.com/streamconn/streamconn/supabase/auth"
 )
 
@@ -78,6 +79,9 @@ type renewal struct {
 // renew gives the newest session that follows h, by a request if need be. It waits no longer than
 // ctx, and, while h is still good, for a few seconds at most.
 func (r *renewals) renew(ctx context.Context, h *held) (*held, error) {
+	if ctx == nil {
+		return nil, deadline.ErrNoContext
+	}
 	if ctx.Err() != nil { // nobody wants it any more
 		return nil, context.Cause(ctx)
 	}

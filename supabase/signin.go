@@ -8,6 +8,7 @@ import (
 
 	"github.com/streamconn/streamconn/cache"
 	"github.com/streamconn/streamconn/connection"
+	"github.com/streamconn/streamconn/internal/deadline"
 	"github.com/streamconn/streamconn/supabase/auth"
 )
 
@@ -65,6 +66,9 @@ type signIn struct {
 func (s *signIns) get(ctx context.Context, by Credentials, ttl time.Duration) (*Session, error) {
 	if ttl == 0 || ttl < 0 && ttl != cache.Default {
 		return s.signIn(ctx, by)
+	}
+	if ctx == nil {
+		return nil, deadline.ErrNoContext
 	}
 	if ctx.Err() != nil { // nobody wants it any more
 		return nil, context.Cause(ctx)

@@ -1,4 +1,4 @@
-// Package deadline knows the end of a context by what the network says of it.
+// Package deadline knows the end of a context by what the network says of it, and a context that is none.
 package deadline
 
 import (
@@ -10,6 +10,9 @@ import (
 
 // patience is how long the end of a context is waited for after its deadline.
 const patience = 100 * time.Millisecond
+
+// ErrNoContext is what calls without a context get.
+var ErrNoContext = errors.New("the context is nil; give context.Background() where there is none")
 
 // Passed tells whether err is the network's word for the end of ctx: what waits for a connection gets the
 // deadline of its context, and may notice it a moment before the context does. When Passed returns true, ctx

@@ -446,6 +446,9 @@ func HS256(secret []byte, now func() time.Time) func(token string) (map[string]a
 
 // Query is for looking at the tables, with the rights of the owner: see [Tx.Query].
 func (s *Server) Query(ctx context.Context, sql string, args ...any) (rows []Row, err error) {
+	if ctx == nil {
+		return nil, errors.New("the context is nil")
+	}
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}

@@ -65,6 +65,9 @@ type result struct {
 
 // run sends r until it is answered, fails for good, or the time for it is up.
 func (c *core) run(ctx context.Context, r *Request, whole bool) (*result, error) {
+	if ctx == nil {
+		return nil, deadline.ErrNoContext
+	}
 	target, err := r.check(c.base)
 	if err != nil {
 		return nil, err

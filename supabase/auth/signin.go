@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"github.com/streamconn/streamconn/internal/deadline"
 )
 
 // Credentials are an e-mail address or a phone number, and the password.
@@ -70,6 +72,9 @@ func (c *Client) Refresh(ctx context.Context, refreshToken string) (*Session, er
 	body := struct {
 		RefreshToken string `json:"refresh_token"`
 	}{refreshToken}
+	if ctx == nil {
+		return nil, deadline.ErrNoContext
+	}
 	retry := withDefaults(c.retry)
 	end, bounded := ctx.Deadline()
 	if !bounded {

@@ -143,11 +143,11 @@ func connectionCalls() []call {
 		}},
 		{name: "connection.Connection.Raw (beside who connects)", whole: true, do: func(t *testing.T, ctx context.Context, f *far) error {
 			c := slowly(t, f)
-			other, stop := context.WithCancel(context.WithoutCancel(ctx))
+			other, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 			done := make(chan struct{})
 			go func() {
 				defer close(done)
-				if ctx.Err() == nil {
+				if ctx != nil && ctx.Err() == nil {
 					_, _ = c.Raw(other)
 				}
 			}()
@@ -155,7 +155,7 @@ func connectionCalls() []call {
 				stop()
 				<-done
 			}()
-			if ctx.Err() == nil {
+			if ctx != nil && ctx.Err() == nil {
 				<-f.arrived
 			}
 			_, err := c.Raw(ctx)
@@ -360,7 +360,7 @@ func secretsCalls() []call {
 			t.Error(err)
 			return err
 		}
-		if ctx.Err() == nil {
+		if ctx != nil && ctx.Err() == nil {
 			go func() { _ = f.hang(ctx) }() // nothing asks here: it just watches
 		}
 		return store.Watch(ctx)
@@ -404,11 +404,11 @@ func cacheCalls() []call {
 		}},
 		{name: "cache.Get (beside who loads)", whole: true, do: func(t *testing.T, ctx context.Context, f *far) error {
 			_, s := scope(t)
-			other, stop := context.WithCancel(context.WithoutCancel(ctx))
+			other, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 			done := make(chan struct{})
 			go func() {
 				defer close(done)
-				if ctx.Err() == nil {
+				if ctx != nil && ctx.Err() == nil {
 					_ = get(other, s, f)
 				}
 			}()
@@ -416,7 +416,7 @@ func cacheCalls() []call {
 				stop()
 				<-done
 			}()
-			if ctx.Err() == nil {
+			if ctx != nil && ctx.Err() == nil {
 				<-f.arrived
 			}
 			return get(ctx, s, f)

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -80,6 +81,8 @@ func (f *far) hang(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
+var errPanicked = errors.New("it panicked")
+
 // patience is how long a call may take that has to return at once: what does not return, never does.
 const patience = time.Minute
 
@@ -87,7 +90,15 @@ const patience = time.Minute
 func returns(t *testing.T, ctx context.Context, c call, f *far) error {
 	t.Helper()
 	done := make(chan error, 1)
-	go func() { done <- c.do(t, ctx, f) }()
+	go func() {
+		defer func() {
+			if p := recover(); p != nil {
+				t.Errorf("%s panicked: %v\n%s", c.name, p, debug.Stack())
+				done <- errPanicked
+			}
+		}()
+		done <- c.do(t, ctx, f)
+	}()
 	select {
 	case err := <-done:
 		return err
@@ -97,7 +108,7 @@ func returns(t *testing.T, ctx context.Context, c call, f *far) error {
 	}
 }
 
-// check runs one call in all the ways in which a context ends.
+// check runs one call in all the ways in which a context ends, and without one.
 func check(t *testing.T, c call, docs map[string]string) {
 	ways := map[string]func(t *testing.T, f *far){
 		"cancelled before": func(t *testing.T, f *far) {
@@ -131,6 +142,13 @@ func check(t *testing.T, c call, docs map[string]string) {
 			defer cancel()
 			ended(t, c, returns(t, ctx, c, f), context.DeadlineExceeded)
 		},
+	}
+	ways["nil"] = func(t *testing.T, f *far) {
+		f.nobody = true
+		err := returns(t, nil, c, f) //nolint:staticcheck // as callers do by mistake
+		if err == nil && !c.ready && !c.mute {
+			t.Error("it succeeds without a context")
+		}
 	}
 	if !c.whole {
 		ways["cancelled in the middle of the answer"] = func(t *testing.T, f *far) {
@@ -178,7 +196,7 @@ func TestWhateverTakesAContextEndsWithIt(t *testing.T) {
 			t.Errorf("%s takes a context and has no case here", name)
 		}
 	}
-	t.Logf("%d calls of %d functions and methods, each in up to 4 ways", len(all), len(docs))
+	t.Logf("%d calls of %d functions and methods, each in up to 5 ways", len(all), len(docs))
 }
 
 // saysSo is how documentation tells what becomes of a call whose context has ended.

@@ -63,7 +63,7 @@ func methods[T any](prefix string, of func(t *testing.T, f *far) T, adjust func(
 		}
 		c := call{name: prefix + "." + m.Name, do: func(t *testing.T, ctx context.Context, f *far) error {
 			receiver := reflect.ValueOf(of(t, f))
-			args := []reflect.Value{receiver, reflect.ValueOf(ctx)}
+			args := []reflect.Value{receiver, reflect.ValueOf(&ctx).Elem()}
 			in := m.Type.NumIn()
 			if m.Type.IsVariadic() && m.Type.In(in-1) != reflect.TypeFor[[]string]() {
 				in-- // options
