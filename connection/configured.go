@@ -31,7 +31,7 @@ func (t *trunk) configured() (sources, error) {
 	store := t.cfg.store.Snapshot() // a user name and a password of one version, wherever each is
 	s := sources{version: store.Version()}
 	s.given, s.environ = t.cfg.given, t.cfg.environ
-	s.header = "[connections." + t.name + "]"
+	s.header = "[connections." + quoted(t.name) + "]"
 	s.top = func(key string) (any, bool) {
 		v, ok := store.Lookup(key)
 		if _, isTable := v.(map[string]any); isTable {
@@ -44,7 +44,7 @@ func (t *trunk) configured() (sources, error) {
 		s.section = section
 	default:
 		if ok {
-			return s, fmt.Errorf("connections.%s in the secrets is %s, not a section; write [connections.%s] above its keys", t.name, typeName(v), t.name)
+			return s, fmt.Errorf("connections.%s in the secrets is %s, not a section; write %s above its keys", quoted(t.name), typeName(v), s.header)
 		}
 		s.absent = func() string {
 			_, err := store.Secret("connections", t.name)

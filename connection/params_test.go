@@ -311,7 +311,8 @@ func TestName(t *testing.T) {
 	t.Parallel()
 	r := world(t, map[string]any{"connections": map[string]any{
 		"staging": map[string]any{"host": "s"}, "env:DB": map[string]any{"host": "wrong"},
-	}}, "DB_CONN=staging", "EMPTY=", "INDIRECT=env:DB_CONN")
+		"a b": "text",
+	}}, "DB_CONN=staging", "EMPTY=", "INDIRECT=env:DB_CONN", "LINE=staging\n")
 	src := new(source)
 	c := open(t, r, "env:DB_CONN", src.connect)
 	if c.Name() != "staging" || raw(t, c).host != "s" {
@@ -330,6 +331,7 @@ func TestName(t *testing.T) {
 	for name, text := range map[string]string{
 		"env:NOT_SET": "environment variable NOT_SET, which is not set",
 		"env:EMPTY":   "environment variable EMPTY, which is empty",
+		"env:LINE":    "environment variable LINE, which has white space around it: take it off",
 		"env:":        "environment variable , which is not set",
 		"":            "a connection needs a name",
 	} {
@@ -338,4 +340,6 @@ func TestName(t *testing.T) {
 		_, err = connection.Get[*client](t.Context(), r, name, connection.WithType("any"))
 		wantErrorText(t, err, text)
 	}
+	_, err := connection.Open(t.Context(), "a b", src.connect, connection.In(r))
+	wantErrorText(t, err, `connections."a b" in the secrets is a text, not a section; write [connections."a b"] above its keys`)
 }
