@@ -121,6 +121,12 @@
 // error that names the column. Arguments are positional, in the driver's own notation, or one
 // [Params], whose :name works with every driver.
 //
+// SQLite keeps times as text and compares them as text. With modernc.org/sqlite all are written, and come
+// back, in UTC, as "2026-07-01 20:30:00+00:00", so that =, < and order by go by the instant; _timezone in the
+// url's query is another zone. mattn's and ncruces' drivers write a time in the zone that it is given in: give
+// them t.UTC(). A text without an offset, as CURRENT_TIMESTAMP and SQLAlchemy write it, is read as UTC but is
+// another text: compare such columns by datetime(at) = datetime(:t), in whole seconds.
+//
 // # Different from Streamlit
 //
 //   - Parameters: the environment can give the url, if the program or the section names the variable; in

@@ -52,11 +52,15 @@ func sqliteModerncDSN(t target) (string, error) {
 	if !q.has("_time_format", "_time_integer_format") {
 		q = q.with("_time_format", "sqlite")
 	}
+	if !q.has("_timezone") { // SQLite compares times as text: those of one instant have to be one text
+		q = q.with("_timezone", "UTC")
+	}
 	return sqliteName(t.database, q)
 }
 
-// sqliteNcrucesDSN is for github.com/ncruces/go-sqlite3, which runs pragmas and
-// formats times as mattn's driver does.
+// sqliteNcrucesDSN is for github.com/ncruces/go-sqlite3, which runs pragmas. It
+// writes times as RFC 3339 in the zone that they are in, and has no parameter
+// for another.
 func sqliteNcrucesDSN(t target) (string, error) {
 	q, err := sqliteParams(t.query)
 	if err != nil {
@@ -70,7 +74,8 @@ func sqliteNcrucesDSN(t target) (string, error) {
 
 // sqliteMattnDSN is for github.com/mattn/go-sqlite3, which has a parameter for
 // each pragma that it knows and passes over all others in silence: one that it
-// does not know is refused here.
+// does not know is refused here. Its _loc is of what is read alone; it writes
+// times in the zone that they are in.
 func sqliteMattnDSN(t target) (string, error) {
 	q, err := sqliteParams(t.query)
 	if err != nil {

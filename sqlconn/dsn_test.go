@@ -51,14 +51,15 @@ func TestDSN(t *testing.T) {
 		"cockroach":                        {"cockroachdb://u@h/db", "pgx", "host='h' port='26257' user='u' dbname='db'"},
 		"cockroach, nothing":               {"cockroachdb://", "pgx", "port='26257'"},
 		"redshift":                         {"redshift+psycopg2://u@h/db", "pgx", "host='h' port='5439' user='u' dbname='db'"},
-		"sqlite":                           {"sqlite:///pets.db", "sqlite", "file:pets.db?_pragma=busy_timeout%285000%29&_time_format=sqlite"},
-		"sqlite, absolute":                 {"sqlite:////a b/c%?", "sqlite", "file:///a b/c%25?_pragma=busy_timeout%285000%29&_time_format=sqlite"},
+		"sqlite":                           {"sqlite:///pets.db", "sqlite", "file:pets.db?_pragma=busy_timeout%285000%29&_time_format=sqlite&_timezone=UTC"},
+		"sqlite, absolute":                 {"sqlite:////a b/c%?", "sqlite", "file:///a b/c%25?_pragma=busy_timeout%285000%29&_time_format=sqlite&_timezone=UTC"},
 		"sqlite, mattn":                    {"sqlite:///pets.db", "sqlite3", "file:pets.db?_busy_timeout=5000"},
 		"sqlite, a URI":                    {"sqlite:///file:p.db?mode=ro&uri=true", "sqlite3", "file:p.db?mode=ro&_busy_timeout=5000"},
-		"sqlite, Python's parameters":      {"sqlite:///p.db?timeout=1.5&check_same_thread=false&isolation_level=IMMEDIATE", "sqlite", "file:p.db?_pragma=busy_timeout%281500%29&_txlock=immediate&_time_format=sqlite"},
+		"sqlite, Python's parameters":      {"sqlite:///p.db?timeout=1.5&check_same_thread=false&isolation_level=IMMEDIATE", "sqlite", "file:p.db?_pragma=busy_timeout%281500%29&_txlock=immediate&_time_format=sqlite&_timezone=UTC"},
 		"sqlite, mattn's parameters":       {"sqlite:///p.db?_fk=on&_journal=WAL&_timeout=7&_loc=auto", "sqlite", "file:p.db?_pragma=foreign_keys%28on%29&_pragma=journal_mode%28WAL%29&_pragma=busy_timeout%287%29&_timezone=Local&_time_format=sqlite"},
 		"sqlite, pragmas for mattn":        {"sqlite:///p.db?_pragma=foreign_keys(1)&_pragma=busy_timeout%3D7", "sqlite3", "file:p.db?_foreign_keys=1&_busy_timeout=7"},
-		"sqlite, a time format":            {"sqlite:///p.db?_time_format=datetime&_pragma=optimize", "sqlite", "file:p.db?_pragma=busy_timeout%285000%29&_time_format=datetime&_pragma=optimize"},
+		"sqlite, a time zone":              {"sqlite:///p.db?_timezone=Europe%2FBerlin", "sqlite", "file:p.db?_pragma=busy_timeout%285000%29&_timezone=Europe%2FBerlin&_time_format=sqlite"},
+		"sqlite, a time format":            {"sqlite:///p.db?_time_format=datetime&_pragma=optimize", "sqlite", "file:p.db?_pragma=busy_timeout%285000%29&_time_format=datetime&_pragma=optimize&_timezone=UTC"},
 		"duckdb":                           {"duckdb:///p.duckdb?threads=4&read_only=true", "duckdb", "p.duckdb?threads=4&access_mode=READ_ONLY"},
 		"duckdb, in memory":                {"duckdb:///:memory:?threads=4", "duckdb", "?threads=4"},
 		"duckdb, MotherDuck":               {"duckdb:///md:db?motherduck_token=t", "duckdb", "md:db?motherduck_token=t"},
@@ -224,7 +225,7 @@ func TestSQLiteDSNWorks(t *testing.T) {
 	if err := db.QueryRowContext(ctx, `SELECT CAST(at AS TEXT), datetime(at), at FROM t`).Scan(&formatted, &utc, &back); err != nil {
 		t.Fatal(err)
 	}
-	if formatted != "2026-01-02 03:04:05.678+01:00" || utc != "2026-01-02 02:04:05" || !back.Equal(at) {
+	if formatted != "2026-01-02 02:04:05.678+00:00" || utc != "2026-01-02 02:04:05" || !back.Equal(at) || back.Location() != time.UTC {
 		t.Errorf("the time is stored as %q, read as %q, and comes back as %v", formatted, utc, back)
 	}
 }
@@ -340,7 +341,7 @@ func TestMemoryDSNIsOneDatabaseForEachName(t *testing.T) {
 func TestMemoryDSN(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct{ url, driver, want string }{
-		"modernc":                      {"sqlite://", "sqlite", "file:///n%2F1?_pragma=busy_timeout%285000%29&vfs=memdb&_time_format=sqlite"},
+		"modernc":                      {"sqlite://", "sqlite", "file:///n%2F1?_pragma=busy_timeout%285000%29&vfs=memdb&_time_format=sqlite&_timezone=UTC"},
 		"mattn":                        {"sqlite:///:memory:", "sqlite3", "file:///n%2F1?vfs=memdb&_busy_timeout=5000"},
 		"a private URI":                {"sqlite:///file::memory:?uri=true", "sqlite3", "file:///n%2F1?vfs=memdb&_busy_timeout=5000"},
 		"a name shared on purpose":     {"file:mine?mode=memory&cache=shared", "sqlite3", "file:mine?mode=memory&cache=shared&_busy_timeout=5000"},
