@@ -3,6 +3,7 @@ package sqlconn
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"strings"
@@ -68,6 +69,11 @@ type sessionConfig struct {
 	retry bool
 }
 
+// piecemeal tells of a session whose statements are each committed by itself.
+func (c *sessionConfig) piecemeal(e *engine) bool {
+	return e.autocommit && !c.given && !c.tx.ReadOnly
+}
+
 // RetrySession runs the whole session again, in a new transaction, when the database has undone
 // it by itself: serialization failures, deadlocks, and a busy SQLite. Its function must then bear
 // being run more than once. It is tried as long and as often as reads are, and never after a
@@ -80,8 +86,12 @@ func Isolation(level sql.IsolationLevel) SessionOption {
 	return func(c *sessionConfig) { c.tx.Isolation, c.given = level, true }
 }
 
-// ReadOnly makes a session that cannot write, where the database can see to that. As long as
-// it runs nothing but reads, it leaves cached reads alone.
+// ReadOnly makes a session in which writes fail; under AUTOCOMMIT it makes it a transaction after
+// all. It is the database that refuses them: PostgreSQL, MySQL and Oracle in a read-only transaction, SQLite
+// by PRAGMA query_only, which is taken back when the session ends. With drivers of DuckDB, SQL Server
+// and Snowflake, which have no such transactions, the session itself is an error; a driver that this
+// package does not know may pass it over. As long as it runs nothing but reads, the session
+// leaves cached reads alone.
 func ReadOnly() SessionOption { return func(c *sessionConfig) { c.tx.ReadOnly = true } }
 
 // Session runs f in a transaction: it commits when f returns nil, and rolls back when f returns
@@ -102,7 +112,7 @@ func (c *Conn) Session(ctx context.Context, f func(tx *Tx) error, opts ...Sessio
 			e := engineOf(db)
 			begun := false
 			err := e.use(ctx, db, func(x beginner) error {
-				begun, piecemeal = true, e.autocommit && !cfg.given
+				begun, piecemeal = true, cfg.piecemeal(e)
 				return c.sessionOn(ctx, e, x, cfg, &wrote, f)
 			})
 			if !begun {
@@ -129,11 +139,20 @@ func (c *Conn) Session(ctx context.Context, f func(tx *Tx) error, opts ...Sessio
 }
 
 func (c *Conn) sessionOn(ctx context.Context, e *engine, x beginner, cfg sessionConfig, wrote *atomic.Bool, f func(*Tx) error) (err error) {
-	if e.autocommit && !cfg.given {
+	if cfg.piecemeal(e) {
 		return c.autocommitSession(ctx, e, x, wrote, f)
 	}
 	if !cfg.given {
 		cfg.tx.Isolation = e.isolation
+	}
+	var conn *sql.Conn
+	if cfg.tx.ReadOnly && e.dialect == "sqlite" { // whose drivers pass over a transaction's ReadOnly
+		pinned, back, err := pin(ctx, x)
+		if err != nil {
+			return connection.Wrap(c, "session", e.masked(err))
+		}
+		defer back()
+		x, conn = pinned, pinned
 	}
 	tx, err := x.BeginTx(ctx, &cfg.tx)
 	if err != nil {
@@ -151,6 +170,13 @@ func (c *Conn) sessionOn(ctx context.Context, e *engine, x beginner, cfg session
 			err = fmt.Errorf("%w (and rolling back: %w)", err, e.masked(rollback))
 		}
 	}()
+	if conn != nil { // in the transaction, which might begin as that of a writer
+		restore, err := queryOnly(ctx, conn)
+		if err != nil {
+			return connection.Wrap(c, "session", e.masked(err))
+		}
+		defer restore()
+	}
 	if err := f(&Tx{conn: c, engine: e, on: tx, wrote: wrote}); err != nil {
 		return err
 	}
@@ -173,16 +199,42 @@ func commitError(ctx context.Context, e *engine, err error) error {
 }
 
 func (c *Conn) autocommitSession(ctx context.Context, e *engine, x beginner, wrote *atomic.Bool, f func(*Tx) error) error {
-	if conn, ok := x.(*sql.Conn); ok {
-		return f(&Tx{conn: c, engine: e, on: conn, wrote: wrote})
-	}
-	db := x.(*sql.DB)
-	conn, err := db.Conn(ctx)
+	conn, back, err := pin(ctx, x)
 	if err != nil {
 		return connection.Wrap(c, "session", e.masked(err))
 	}
-	defer conn.Close() // it goes back to the pool
+	defer back()
 	return f(&Tx{conn: c, engine: e, on: conn, wrote: wrote})
+}
+
+// pin gives one connection of the pool, which back returns to it: that of x, if it is one.
+func pin(ctx context.Context, x beginner) (conn *sql.Conn, back func(), err error) {
+	if conn, ok := x.(*sql.Conn); ok {
+		return conn, func() {}, nil
+	}
+	if conn, err = x.(*sql.DB).Conn(ctx); err != nil {
+		return nil, nil, err
+	}
+	return conn, func() { _ = conn.Close() }, nil
+}
+
+// queryOnly keeps a connection to SQLite from writing. restore makes it as it was, or has the pool
+// discard it.
+func queryOnly(ctx context.Context, conn *sql.Conn) (restore func(), err error) {
+	var already bool
+	if err := conn.QueryRowContext(ctx, "PRAGMA query_only").Scan(&already); err != nil || already {
+		return func() {}, err
+	}
+	restore = func() {
+		if _, err := conn.ExecContext(context.WithoutCancel(ctx), "PRAGMA query_only = 0"); err != nil {
+			_ = conn.Raw(func(any) error { return driver.ErrBadConn })
+		}
+	}
+	if _, err := conn.ExecContext(ctx, "PRAGMA query_only = 1"); err != nil {
+		restore()
+		return nil, err
+	}
+	return restore, nil
 }
 
 // answered tells whether the database itself said no, on a connection that it kept.

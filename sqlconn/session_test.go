@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"testing"
@@ -191,6 +192,12 @@ func TestSessionOptions(t *testing.T) {
 			[]connection.Option{connection.With("isolation_level", "SERIALIZABLE")},
 			[]sqlconn.SessionOption{sqlconn.ReadOnly()},
 			with(sql.LevelSerializable, true),
+		},
+		{
+			"read only under AUTOCOMMIT",
+			[]connection.Option{connection.With("autocommit", true)},
+			[]sqlconn.SessionOption{sqlconn.ReadOnly()},
+			with(sql.LevelDefault, true),
 		},
 		{"AUTOCOMMIT", []connection.Option{connection.With("isolation_level", "AUTOCOMMIT")}, nil, none},
 		{"AUTOCOMMIT with pings", []connection.Option{connection.With("isolation_level", "AUTOCOMMIT"), connection.With("pool_pre_ping", true)}, nil, none},
@@ -470,5 +477,83 @@ func TestEndedContext(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// SQLite's drivers pass over a transaction's ReadOnly. The one connection of the pool is the next one's, too.
+func TestReadOnlySessionsOfSQLiteCannotWrite(t *testing.T) {
+	t.Parallel()
+	boom := errors.New("boom")
+	file := func(t *testing.T) string { return "sqlite:///" + filepath.Join(t.TempDir(), "pets.db") }
+	for name, opts := range map[string][]connection.Option{
+		"a file":      {sqlconn.WithURL(file(t))},
+		"in memory":   {sqlconn.WithURL("sqlite://")},
+		"AUTOCOMMIT":  {sqlconn.WithURL(file(t)), connection.With("autocommit", true)},
+		"with a ping": {sqlconn.WithURL(file(t)), connection.With("pool_pre_ping", true)},
+		"immediate":   {sqlconn.WithURL(file(t) + "?isolation_level=IMMEDIATE")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := open(t, "pets", append(opts, connection.With("pool_size", 1), connection.With("max_overflow", 0))...)
+			exec(t, c, `create table t (x integer)`)
+			for way, run := range map[string]func(context.Context, context.CancelFunc, *sqlconn.Tx) error{
+				"Exec": func(ctx context.Context, _ context.CancelFunc, tx *sqlconn.Tx) error {
+					_, err := tx.Exec(ctx, `insert into t values (1)`)
+					return err
+				},
+				"Query": func(ctx context.Context, _ context.CancelFunc, tx *sqlconn.Tx) error {
+					_, err := sqlconn.Query[int](ctx, tx, `insert into t values (1) returning x`)
+					return err
+				},
+				"Raw": func(ctx context.Context, _ context.CancelFunc, tx *sqlconn.Tx) error {
+					_, err := tx.Raw().ExecContext(ctx, `insert into t values (1)`)
+					return err
+				},
+				"a read": func(ctx context.Context, _ context.CancelFunc, tx *sqlconn.Tx) error {
+					if _, err := sqlconn.Query[int](ctx, tx, `select x from t`); err != nil {
+						return err
+					}
+					return boom
+				},
+				"panic":  func(context.Context, context.CancelFunc, *sqlconn.Tx) error { panic(boom) },
+				"Goexit": func(context.Context, context.CancelFunc, *sqlconn.Tx) error { runtime.Goexit(); return nil },
+				"an ended context": func(_ context.Context, cancel context.CancelFunc, _ *sqlconn.Tx) error {
+					cancel()
+					return nil
+				},
+			} {
+				done := make(chan error, 1)
+				go func() {
+					err := boom
+					defer func() {
+						_ = recover()
+						done <- err
+					}()
+					ctx, cancel := context.WithCancel(context.Background())
+					defer cancel()
+					err = c.Session(ctx, func(tx *sqlconn.Tx) error { return run(ctx, cancel, tx) }, sqlconn.ReadOnly())
+				}()
+				if err := <-done; err == nil {
+					t.Errorf("%s: no error", way)
+				}
+				if n := one[int](t, c.WithTTL(0), `select count(*) from t`); n != 0 {
+					t.Errorf("%s: %d rows were written", way, n)
+				}
+				exec(t, c, `insert into t values (1)`)
+				exec(t, c, `delete from t`)
+			}
+			if err := c.Session(t.Context(), func(*sqlconn.Tx) error { return nil }, sqlconn.ReadOnly()); err != nil {
+				t.Error(err)
+			}
+			exec(t, c, `insert into t values (1)`)
+		})
+	}
+
+	c := open(t, "pets", sqlconn.WithURL(file(t)+"?_pragma=query_only(1)"), connection.With("pool_size", 1), connection.With("max_overflow", 0))
+	if err := c.Session(t.Context(), func(*sqlconn.Tx) error { return nil }, sqlconn.ReadOnly()); err != nil {
+		t.Error(err)
+	}
+	if _, err := c.Exec(t.Context(), `create table t (x)`); err == nil {
+		t.Error("the url's query_only is no more")
 	}
 }

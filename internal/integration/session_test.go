@@ -131,20 +131,19 @@ func TestSessionsCommitAndRollBack(t *testing.T) {
 
 func TestReadOnlySessionsCannotWrite(t *testing.T) {
 	t.Parallel()
-	for _, b := range []backend{pgx, pq, mariadb} {
-		t.Run(b.name, func(t *testing.T) {
-			t.Parallel()
-			conn, _ := b.open(t)
+	each(t, func(t *testing.T, b backend) {
+		for _, autocommit := range []bool{false, true} {
+			conn, _ := b.open(t, connection.With("autocommit", autocommit))
 			exec(t, conn, "create table pets (name varchar(20))")
 			err := conn.Session(t.Context(), func(tx *sqlconn.Tx) error { return insert(t.Context(), tx, "Rex") }, sqlconn.ReadOnly())
 			if err == nil {
-				t.Error("a read-only session wrote")
+				t.Errorf("autocommit %t: a read-only session wrote", autocommit)
 			}
 			if n := count(t, conn, "pets"); n != 0 {
-				t.Errorf("%d pets", n)
+				t.Errorf("autocommit %t: %d pets", autocommit, n)
 			}
-		})
-	}
+		}
+	})
 }
 
 // Two sessions read the same and write what they have read into it: one of them must go first.
