@@ -426,7 +426,7 @@ func TestForeverIsToldOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if n := l.count("until something changes them"); n != 1 || l.count("level=INFO") != 1 || l.count("connection=x") != 1 {
+	if n := l.count("until a write through this connection, or for good: set ttl"); n != 1 || l.count("level=INFO") != 1 || l.count("connection=x") != 1 {
 		t.Errorf("told %d times:\n%s", n, &l)
 	}
 }

@@ -169,7 +169,7 @@ func (t *trunk) ttl() time.Duration {
 
 func (t *trunk) tellForever() {
 	if t.once(toldForever) {
-		t.logger().Info("reads are cached until something changes them, since neither the section's ttl nor WithDefaultTTL says how long")
+		t.logger().Info("reads are cached until a write through this connection, or for good: set ttl in its section, or WithDefaultTTL, where others write too")
 	}
 }
 

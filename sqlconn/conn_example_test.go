@@ -48,7 +48,7 @@ func Example() {
 	if err != nil {
 		panic(err)
 	}
-	owners, err := sqlconn.Query[Owner](ctx, conn, `select * from pet_owners`) // cached until something changes it
+	owners, err := sqlconn.Query[Owner](ctx, conn, `select * from pet_owners`) // cached for the ttl, or until a write through conn
 	fmt.Println(owners, err)
 	cats, err := sqlconn.Query[Owner](ctx, conn.WithTTL(10*time.Minute), `select * from pet_owners where pet = :pet`, sqlconn.Params{"pet": "cat"})
 	fmt.Println(cats, err)

@@ -79,7 +79,9 @@
 // # Caching
 //
 // A read is cached for the TTL of [Conn.WithTTL], else that of the section's ttl, else that of
-// connection.WithDefaultTTL, else until something changes it. The key holds the connection, its
+// connection.WithDefaultTTL, else for good. A write through the connection ends it before, see above; one
+// through another connection, though it leads to the same database, through the *sql.DB itself, or by another
+// program does not: set a ttl where others write too. The key holds the connection, its
 // parameters, a view's identity, the text, the arguments with their types, and T. An argument without
 // a stable form, such as a channel, makes its call uncached. Results are the caller's own to
 // change, unless it asks for [Conn.WithShared]. [Rows] and Sessions are never cached.
