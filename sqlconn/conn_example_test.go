@@ -83,6 +83,57 @@ func Example() {
 	// <nil>
 }
 
+// The columns of a join go to structs in fields, by a dot. A left join's that are all NULL make no struct.
+func ExampleQuery_join() {
+	ctx := context.Background()
+	conn, err := sqlconn.Open(ctx, "pets", sqlconn.WithURL("sqlite://"), connection.WithDefaultTTL(time.Hour))
+	if err != nil {
+		panic(err)
+	}
+	defer conn.Close()
+	err = conn.Session(ctx, func(tx *sqlconn.Tx) error {
+		for _, statement := range []string{
+			`create table owners (id integer, name text)`, `insert into owners values (1, 'jerry'), (2, 'alex')`,
+			`create table pets (id integer, name text, owner_id integer)`, `insert into pets values (7, 'bubbles', 1)`,
+		} {
+			if _, err := tx.Exec(ctx, statement); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		panic(err)
+	}
+
+	type Pet struct {
+		ID   int
+		Name string
+	}
+	type Owner struct {
+		ID   int
+		Name string
+		Pet  *Pet // nil for who has none
+	}
+	owners, err := sqlconn.Query[Owner](ctx, conn, `
+		select o.id, o.name, p.id as "pet.id", p.name as "pet.name"
+		from owners o left join pets p on p.owner_id = o.id
+		order by o.id`)
+	if err != nil {
+		panic(err)
+	}
+	for _, o := range owners {
+		if o.Pet == nil {
+			fmt.Println(o.Name, "has no pet")
+			continue
+		}
+		fmt.Println(o.Name, "has", o.Pet.Name)
+	}
+	// Output:
+	// jerry has bubbles
+	// alex has no pet
+}
+
 // Options beat secrets, and "env:" takes the connection's name from the environment.
 func ExampleOpen() {
 	ctx := context.Background()

@@ -11,9 +11,28 @@ import (
 	"github.com/streamconn/streamconn/connection"
 )
 
-// Query gives the rows of a query, each as a T: a struct whose fields are the columns (by
-// `db` tags or in snake case), a single value, or a map[string]any. No rows is an empty slice,
-// never nil.
+// Query gives the rows of a query, each as a T: a struct whose fields are the columns, a pointer
+// to one, a map[string]any, or, where there is one column, whatever holds its value. No rows is an
+// empty slice, never nil.
+//
+// A column goes to the field of its name: that of the tag `db:"name"`, else the field's own in snake
+// case (UserID is user_id), else one that differs from these, or from the name in Go, in case only. A field
+// without a column stays zero; a column without a field is an error, as is one whose field is not
+// exported; the tag "-" leaves a field out. Fields of an embedded struct count as the outer one's own, and where names collide, Go's
+// rules decide: the outer field wins, then the one with a tag. Those of a struct in a field are reached by a dot:
+//
+//	type Owner struct {
+//		ID   int
+//		Name string
+//		Pet  *Pet // nil for who has none
+//	}
+//	owners, err := sqlconn.Query[Owner](ctx, conn, `
+//		select o.id, o.name, p.id as "pet.id", p.name as "pet.name"
+//		from owners o left join pets p on p.owner_id = o.id`)
+//
+// A pointer to such a struct, embedded or in a field, is nil in rows where all of its columns are NULL. A
+// column that goes to a struct, a map or a slice itself, without a dot, is read as JSON, and PostgreSQL's
+// arrays as slices.
 //
 // args are positional, in the driver's own notation, or one [Params] for :name parameters,
 // which work with every driver.

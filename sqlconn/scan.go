@@ -8,7 +8,7 @@ import (
 
 // Rows become values of the caller's type T in one of four ways:
 //
-//   - T is a struct: each column goes to the field of that name (see columnFieldsOf).
+//   - T is a struct: each column goes to the field of that name (see Query).
 //   - T is a pointer to such a struct: the same, each row in one of its own.
 //   - T is a map[string]any: each column is a key.
 //   - T is anything else that can hold one value: there must be one column.
@@ -109,6 +109,18 @@ type scanner[T any] struct {
 	target  reflect.Value // the struct that the columns go to
 	dests   []any         // for sql.Rows.Scan
 	cells   []any         // the row, for maps
+
+	// For structs behind pointers, which are made for the rows that have something for them.
+	nulls   []any  // *isNull of each column
+	present []bool // the pointers of this row
+}
+
+// isNull remembers of a value whether it is NULL.
+type isNull bool
+
+func (n *isNull) Scan(src any) error {
+	*n = src == nil
+	return nil
 }
 
 func scannerOf[T any](rows *sql.Rows) (*scanner[T], error) {
@@ -150,29 +162,58 @@ func startScanner[T any](plan *scanPlan, columns []string, types []*sql.ColumnTy
 		for i := range s.cells {
 			s.dests[i] = &s.cells[i]
 		}
+		return s
 	case rowPointer:
-		s.aim(reflect.New(reflect.TypeFor[T]().Elem()).Elem())
+		s.target = reflect.New(reflect.TypeFor[T]().Elem()).Elem()
 	default:
-		s.aim(reflect.ValueOf(s.row).Elem())
+		s.target = reflect.ValueOf(s.row).Elem()
+	}
+	if len(plan.pointers) == 0 {
+		s.aim()
+		return s
+	}
+	s.nulls, s.present = make([]any, len(columns)), make([]bool, len(plan.pointers))
+	for i := range s.nulls {
+		s.nulls[i] = new(isNull)
 	}
 	return s
 }
 
-// aim points the destinations into target.
-func (s *scanner[T]) aim(target reflect.Value) {
-	s.target = target
-	for _, index := range s.plan.pointers {
-		pointer := target.FieldByIndex(index)
-		pointer.Set(reflect.New(pointer.Type().Elem()))
-	}
+// aim points the destinations into the target.
+func (s *scanner[T]) aim() {
 	for i := range s.plan.columns {
 		column := &s.plan.columns[i]
-		field := target
+		if n := len(column.through); n > 0 && !s.present[column.through[n-1]] {
+			s.dests[i] = s.nulls[i]
+			continue
+		}
+		field := s.target
 		if column.index != nil {
-			field = target.FieldByIndex(column.index)
+			field = s.target.FieldByIndex(column.index)
 		}
 		s.dests[i] = column.dest(field, s.types[i])
 	}
+}
+
+// point makes the structs behind pointers that have a column which is not NULL, and aims at them.
+func (s *scanner[T]) point(rows *sql.Rows) error {
+	if err := rows.Scan(s.nulls...); err != nil {
+		return err
+	}
+	clear(s.present)
+	for i, column := range s.plan.columns {
+		for _, pointer := range column.through {
+			s.present[pointer] = s.present[pointer] || !bool(*s.nulls[i].(*isNull))
+		}
+	}
+	for i, index := range s.plan.pointers {
+		if s.present[i] {
+			pointer := s.target.FieldByIndex(index)
+			pointer.Set(reflect.New(pointer.Type().Elem()))
+		}
+	}
+	s.aim()
+	return nil
 }
 
 // scan reads the current row; value then returns it.
@@ -181,7 +222,9 @@ func (s *scanner[T]) scan(rows *sql.Rows) error {
 		// What the row before has left is not to be seen through the next one.
 		s.target.SetZero()
 		if len(s.plan.pointers) > 0 {
-			s.aim(s.target)
+			if err := s.point(rows); err != nil {
+				return err
+			}
 		}
 	}
 	if err := rows.Scan(s.dests...); err != nil {

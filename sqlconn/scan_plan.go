@@ -20,7 +20,7 @@ import (
 type scanPlan struct {
 	form      rowForm
 	columns   []columnPlan
-	pointers  [][]int // embedded pointers on the way to a column, the outer ones first
+	pointers  [][]int // pointers to structs on the way to a column, the outer ones first
 	usesTypes bool    // a column is read by its database type
 	err       error   // why such a result does not fit the type
 }
@@ -35,10 +35,11 @@ const (
 )
 
 type columnPlan struct {
-	field string // for errors: "Owner.Pet", or the type itself
-	typ   reflect.Type
-	index []int // of the field, nil for the value itself
-	set   cellSetter
+	field   string // for errors: "Owner.Pet", or the type itself
+	typ     reflect.Type
+	index   []int // of the field, nil for the value itself
+	through []int // which of scanPlan.pointers lead to it, the outer ones first
+	set     cellSetter
 }
 
 // dest returns what sql.Rows.Scan writes to.
@@ -129,12 +130,16 @@ func (p *scanPlan) buildStruct(t reflect.Type, columns []string) error {
 			return fmt.Errorf("column %q: %w (%s)", name, err, field.path)
 		}
 		p.usesTypes = p.usesTypes || readsTypes(field.typ)
-		p.columns = append(p.columns, columnPlan{field: field.path, typ: field.typ, index: field.index, set: set})
+		column := columnPlan{field: field.path, typ: field.typ, index: field.index, set: set}
 		for _, pointer := range field.pointers {
-			if !slices.ContainsFunc(p.pointers, func(index []int) bool { return slices.Equal(index, pointer) }) {
+			known := slices.IndexFunc(p.pointers, func(index []int) bool { return slices.Equal(index, pointer) })
+			if known < 0 {
+				known = len(p.pointers)
 				p.pointers = append(p.pointers, pointer)
 			}
+			column.through = append(column.through, known)
 		}
+		p.columns = append(p.columns, column)
 	}
 	return nil
 }
@@ -161,23 +166,16 @@ type rowField struct {
 	path     string // "Owner.Pet"
 	typ      reflect.Type
 	index    []int
-	pointers [][]int // embedded pointers that lead to it
+	pointers [][]int // pointers to structs that lead to it
 	tagged   bool
 	hidden   bool // it has a tag, but cannot be set
 }
 
 type rowFields []rowField
 
-// columnFieldsOf lists the fields of a struct that columns can go to. Those of
-// embedded structs, and of pointers to them, count as its own; where names
-// collide, Go's rules decide, as they do in encoding/json: the outer field
-// wins, then the one with a tag, else neither can be meant.
-//
-// A field is named by its tag, `db:"name"`, or else in snake case: UserID is
-// user_id. A column that is no field's name is compared without regard to case,
-// also with the field's name in Go. A tag of "-" leaves the field out. An
-// embedded struct with a tag, or that is a single value like time.Time, is a
-// field and not opened.
+// columnFieldsOf lists the fields of a struct that columns can go to, as Query
+// tells. An embedded struct with a tag, or that is a single value like
+// time.Time, is a field and not opened.
 func columnFieldsOf(t reflect.Type) rowFields {
 	var fields rowFields
 	collectFields(t, t.Name(), nil, nil, []reflect.Type{t}, &fields)
@@ -228,21 +226,68 @@ func (fields rowFields) find(t reflect.Type, i int, column string) (*rowField, e
 	if column == "" {
 		return nil, fmt.Errorf("column %d has no name, by which to find its field in %v: name it with AS", i+1, t)
 	}
-	field, err := fields.match(func(f *rowField) bool { return f.name == column })
-	if field == nil && err == nil {
-		field, err = fields.match(func(f *rowField) bool {
-			return strings.EqualFold(f.name, column) || !f.tagged && strings.EqualFold(f.goName, column)
-		})
+	return fields.within(t, column, column)
+}
+
+// within is find among the fields of t, which name tells apart: the column, or what of it follows a dot.
+func (fields rowFields) within(t reflect.Type, column, name string) (*rowField, error) {
+	field, err := fields.named(name)
+	if err != nil {
+		return nil, fmt.Errorf("column %q: %w", column, err)
+	}
+	if outer, rest, dotted := strings.Cut(name, "."); field == nil && dotted {
+		if inner, s := fields.opened(outer); s != nil {
+			return inner.within(s, column, rest)
+		}
+	}
+	if field == nil {
+		field = unexported(t, name)
 	}
 	switch {
-	case err != nil:
-		return nil, fmt.Errorf("column %q: %w", column, err)
 	case field == nil:
-		return nil, fmt.Errorf("column %q has no field in %v%s: add one with the tag `db:%q`, or leave the column out", column, t, fields.nearest(column), column)
+		return nil, fmt.Errorf("column %q has no field in %v%s: add one with the tag `db:%q`, or leave the column out", column, t, fields.nearest(name), name)
 	case field.hidden:
 		return nil, fmt.Errorf("column %q cannot go to %s, which is not exported", column, field.path)
 	}
 	return field, nil
+}
+
+// named returns the field of that name, or else of one that differs in case only.
+func (fields rowFields) named(name string) (*rowField, error) {
+	field, err := fields.match(func(f *rowField) bool { return f.name == name })
+	if field != nil || err != nil {
+		return field, err
+	}
+	return fields.match(func(f *rowField) bool {
+		return strings.EqualFold(f.name, name) || !f.tagged && strings.EqualFold(f.goName, name)
+	})
+}
+
+// opened lists the fields of the struct in the field of that name; s is nil if there is none.
+func (fields rowFields) opened(name string) (inner rowFields, s reflect.Type) {
+	f, err := fields.named(name)
+	if err != nil || f == nil || f.hidden {
+		return nil, nil
+	}
+	s, pointers := f.typ, f.pointers
+	if s.Kind() == reflect.Pointer {
+		s, pointers = s.Elem(), append(slices.Clone(pointers), f.index)
+	}
+	if !isRowStruct(s) {
+		return nil, nil
+	}
+	collectFields(s, f.path, f.index, pointers, []reflect.Type{s}, &inner)
+	return inner, s
+}
+
+// unexported finds the field that a column was meant for, were it not for its small letter.
+func unexported(t reflect.Type, name string) *rowField {
+	for _, f := range reflect.VisibleFields(t) {
+		if !f.IsExported() && !f.Anonymous && f.Tag.Get("db") != "-" && (strings.EqualFold(f.Name, name) || snakeCase(f.Name) == name) {
+			return &rowField{path: strings.TrimPrefix(t.Name()+"."+f.Name, "."), hidden: true}
+		}
+	}
+	return nil
 }
 
 // match returns the one field that Go's rules choose among those that fit.

@@ -85,6 +85,18 @@ type scanAddress struct {
 	Number int    `json:"number"`
 }
 
+type scanOrder struct {
+	ID       int
+	Customer scanCustomer
+	ShipTo   *scanAddress
+	Parent   *scanOrder
+}
+
+type scanCustomer struct {
+	ID   int
+	Home *ScanHome
+}
+
 type scanDict map[string]any
 
 // scanned reads the rows in all three ways, which must agree.
@@ -229,6 +241,10 @@ func TestScanStructs(t *testing.T) {
 		First  string
 		Second string `db:"first"`
 	}
+	type dotted struct {
+		Customer   scanCustomer
+		CustomerID int `db:"customer.id"`
+	}
 	type pair struct {
 		*scanOwner        // not exported: left out
 		Name       string `db:"name,omitempty"`
@@ -258,6 +274,24 @@ func TestScanStructs(t *testing.T) {
 		rowsCase("embedded pointers without a column stay nil", resultSet{
 			columns: []string{"person"}, rows: [][]driver.Value{{"a"}},
 		}, scanAuditedOwner{Person: "a"}),
+		rowsCase("embedded pointers are nil where all their columns are NULL", resultSet{
+			columns: []string{"person", "city", "country_code"},
+			rows:    [][]driver.Value{{"a", "b", "c"}, {"d", nil, nil}, {"e", "f", nil}, {"g", "h", "i"}},
+		},
+			scanAuditedOwner{Person: "a", ScanHome: &ScanHome{"b", &ScanCountry{"c"}}}, scanAuditedOwner{Person: "d"},
+			scanAuditedOwner{Person: "e", ScanHome: &ScanHome{City: "f"}}, scanAuditedOwner{Person: "g", ScanHome: &ScanHome{"h", &ScanCountry{"i"}}}),
+		rowsCase("structs in fields", resultSet{
+			columns: []string{"id", "customer.id", "CUSTOMER.home.city", "ship_to.street", "ship_to.number", "parent.parent.id"},
+			rows:    [][]driver.Value{{int64(1), int64(2), "a", "b", int64(3), int64(4)}, {int64(5), int64(6), "c", nil, nil, nil}},
+		},
+			scanOrder{ID: 1, Customer: scanCustomer{2, &ScanHome{City: "a"}}, ShipTo: &scanAddress{"b", 3}, Parent: &scanOrder{Parent: &scanOrder{ID: 4}}},
+			scanOrder{ID: 5, Customer: scanCustomer{6, &ScanHome{City: "c"}}}),
+		rowsCase("structs in fields of pointers to structs", resultSet{
+			columns: []string{"ship_to.street", "id"}, rows: [][]driver.Value{{nil, int64(1)}, {"a", int64(2)}, {nil, int64(3)}},
+		}, &scanOrder{ID: 1}, &scanOrder{ID: 2, ShipTo: &scanAddress{Street: "a"}}, &scanOrder{ID: 3}),
+		rowsCase("a tag with a dot goes before a struct in a field", resultSet{
+			columns: []string{"customer.id"}, rows: [][]driver.Value{{int64(1)}},
+		}, dotted{CustomerID: 1}),
 		rowsCase("the outer field hides the inner one", resultSet{
 			columns: []string{"created_by"}, rows: [][]driver.Value{{int64(1)}},
 		}, shadow{CreatedBy: 1}),
@@ -322,6 +356,8 @@ func TestScanErrors(t *testing.T) {
 		pet  string `db:"pet"` // the tag is the mistake
 	}
 	_ = unsettable{pet: ""}
+	type unexportedID struct{ userID int }
+	_ = unexportedID{userID: 0}
 	type raw struct{ X sql.RawBytes }
 	type channel struct{ X chan int }
 	for _, test := range []wantRows{
@@ -329,6 +365,12 @@ func TestScanErrors(t *testing.T) {
 		errorCase[scanOwner]("a field of nearly that name", resultSet{columns: []string{"pets"}}, `column "pets" has no field in sqlconn.scanOwner (the nearest is "pet", scanOwner.Pet): add one with the tag `+"`db:\"pets\"`"+`, or leave the column out`),
 		errorCase[scanOwner]("a field that is left out", resultSet{columns: []string{"secret"}}, `column "secret" has no field in sqlconn.scanOwner: add one with the tag `+"`db:\"secret\"`"+`, or leave the column out`),
 		errorCase[*scanOwner]("no field of a pointer's struct", resultSet{columns: []string{"colour"}}, `column "colour" has no field in sqlconn.scanOwner: add one with the tag `+"`db:\"colour\"`"+`, or leave the column out`),
+		errorCase[struct{ x int }]("a field that is not exported", resultSet{columns: []string{"x"}}, `column "x" cannot go to x, which is not exported`),
+		errorCase[unexportedID]("an embedded one that is not", resultSet{columns: []string{"user_id"}}, `column "user_id" cannot go to unexportedID.userID, which is not exported`),
+		errorCase[scanOrder]("no field in a field", resultSet{columns: []string{"customer.homes.city"}}, `column "customer.homes.city" has no field in sqlconn.scanCustomer: add one with the tag `+"`db:\"homes.city\"`"+`, or leave the column out`),
+		errorCase[scanOrder]("nearly one in a field", resultSet{columns: []string{"ship_to.streets"}}, `column "ship_to.streets" has no field in sqlconn.scanAddress (the nearest is "street", scanOrder.ShipTo.Street): add one with the tag `+"`db:\"streets\"`"+`, or leave the column out`),
+		errorCase[scanOrder]("no struct in the field", resultSet{columns: []string{"id.x"}}, `column "id.x" has no field in sqlconn.scanOrder: add one with the tag `+"`db:\"id.x\"`"+`, or leave the column out`),
+		errorCase[scanOrder]("NULL in a struct that is there", resultSet{columns: []string{"ship_to.street", "ship_to.number"}, rows: [][]driver.Value{{"a", nil}}}, `column "ship_to.number": NULL has no place in int (scanOrder.ShipTo.Number): use *int or sql.Null[int]`),
 		errorCase[scanOwner]("two columns of one name", resultSet{columns: []string{"name", "pet", "name"}}, `columns 1 and 3 ("name" and "name") both go to scanOwner.Person: rename one of them with AS, or leave it out`),
 		errorCase[scanOwner]("two columns for one field", resultSet{columns: []string{"user_id", "UserID"}}, `columns 1 and 2 ("user_id" and "UserID") both go to scanOwner.UserID: rename one of them with AS, or leave it out`),
 		errorCase[scanOwner]("a column without a name", resultSet{columns: []string{"name", ""}}, `column 2 has no name, by which to find its field in sqlconn.scanOwner: name it with AS`),
