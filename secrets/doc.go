@@ -29,7 +29,12 @@
 // subfolder for each: <folder>/<secret>/<file> becomes secret.file, with white
 // space around the text removed. A secret with one file only becomes the text of
 // that file. Folders below a secret are not read, nor is what begins with "..",
-// which is how Kubernetes switches a mount from one version to the next. A file
+// which is how Kubernetes switches a mount from one version to the next. A name
+// is one key, whatever is in it: a secret called connections.pets is not the
+// section [connections.pets]. To configure a connection, mount a secrets.toml and
+// give the path of that file, or mount what is secret, such as
+// <folder>/PETS_URL/value, and have the connection look for PETS_URL, as
+// url_env = "PETS_URL" does for those of SQL. A file
 // directly in the folder is an error, unless it is hidden. A file that is not
 // UTF-8 is taken byte by byte, as it is.
 //
@@ -55,7 +60,7 @@
 //     place; an empty one renamed over it is an empty text.
 //   - A file that is gone is given the same moment to come back.
 //   - A file that is empty when the program starts has no values; what looks for
-//     one names the file as empty, and finds it when it is there.
+//     one says so of the file, and finds it when it is there.
 //
 // Values come out as copies: changing one changes nobody else's. Calls one after
 // the other may see different versions; [Store.Section], [Store.Decode] and

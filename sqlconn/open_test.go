@@ -3,11 +3,14 @@ package sqlconn_test
 import (
 	"context"
 	"database/sql"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/streamconn/streamconn/connection"
 	"github.com/streamconn/streamconn/internal/fakedb"
+	"github.com/streamconn/streamconn/secrets"
 	"github.com/streamconn/streamconn/sqlconn"
 )
 
@@ -380,5 +383,32 @@ func TestURLHidesTheAddressInLowerConnectArgs(t *testing.T) {
 		}))
 	if strings.Contains(dsn, "prod") || strings.Contains(dsn, planted) || !strings.Contains(dsn, "pets") {
 		t.Errorf("the DSN is %q", dsn)
+	}
+}
+
+// A mounted folder of secrets gives the url under the name that url_env tells.
+func TestURLOfAMountedSecret(t *testing.T) {
+	t.Parallel()
+	srv := fakedb.New(t)
+	folder := filepath.Join(t.TempDir(), "secrets")
+	for name, value := range map[string]string{"PETS_URL": urlOf(srv), "connections.pets": "sqlite://"} {
+		if err := os.MkdirAll(filepath.Join(folder, name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(folder, name, "value"), []byte(value+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	store, err := secrets.Load(secrets.WithoutDefaults(), secrets.WithPath(folder))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := world(t, nil, "PETS_URL=postgresql://eve@env.invalid/")
+	r.Secrets = store
+	if err := connection.Ping(t.Context(), get(t, r, "pets", sqlconn.WithURLEnv("PETS_URL"))); err != nil {
+		t.Fatal(err)
+	}
+	if dsn := srv.DSNs()[0]; !strings.Contains(dsn, "ann") {
+		t.Errorf("it came from elsewhere: %s", dsn)
 	}
 }

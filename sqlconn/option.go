@@ -10,7 +10,8 @@ import (
 func WithURL(url string) connection.Option { return connection.With(partURL, url) }
 
 // WithURLEnv names the environment variable that has the URL, for when neither the options nor
-// the secrets give one: "DATABASE_URL".
+// the section give one: "DATABASE_URL". A key of that name in the secrets, such as a mounted secret,
+// goes before the environment.
 func WithURLEnv(variable string) connection.Option { return connection.With("url_env", variable) }
 
 // WithOpener replaces sql.Open, which is the place for wrappers of drivers, such as those for
