@@ -33,7 +33,7 @@ func (e *ParseError) Error() string {
 // A MissingError says that a value is not there, and where it was looked for.
 type MissingError struct {
 	Path    []string // what was asked for
-	Looked  []string // the places, lowest precedence first, "(not there)" or "(empty)" behind those that are
+	Looked  []string // the places, lowest precedence first, "(not there)" or "(no values)" behind those of which it is true
 	Nearest []string // a path that exists and may be meant; nil if none is close
 }
 

@@ -305,12 +305,15 @@ func TestAnEmptyFileThatTakesAnothersPlace(t *testing.T) {
 // A program that starts while its file is empty says so, and goes on when it is written.
 func TestAFileThatIsEmptyAtFirst(t *testing.T) {
 	t.Parallel()
-	path := file(t, "")
-	store := load(t, secrets.WithPath(path))
-	_, err := store.String("a")
-	if missing, ok := errors.AsType[*secrets.MissingError](err); !ok || missing.Error() != "secrets: no a in "+path+" (empty)" {
-		t.Errorf("err = %v", err)
+	path := file(t, "# a = 'y'")
+	for _, content := range []string{"# a = 'y'", ""} {
+		write(t, path, content)
+		_, err := load(t, secrets.WithPath(path)).String("a")
+		if missing, ok := errors.AsType[*secrets.MissingError](err); !ok || missing.Error() != "secrets: no a in "+path+" (no values)" {
+			t.Errorf("err = %v", err)
+		}
 	}
+	store := load(t, secrets.WithPath(path))
 	write(t, path, "a = 'x'")
 	if err := store.Refresh(); err != nil || get(t, store, "a") != "x" {
 		t.Errorf("Refresh = %v, a = %q", err, get(t, store, "a"))

@@ -278,7 +278,7 @@ func (r *refresher) snapshot() *snapshot {
 			next.looked = append(next.looked, src.path+" (not there)")
 			continue
 		case len(src.layer.values()) == 0:
-			next.looked = append(next.looked, src.path+" (empty)")
+			next.looked = append(next.looked, src.path+" (no values)")
 		default:
 			next.looked = append(next.looked, src.path)
 		}
