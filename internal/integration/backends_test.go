@@ -4,6 +4,8 @@ package integration_test
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
@@ -135,10 +137,15 @@ func eventually(t *testing.T, what string, done func() bool) {
 	}
 }
 
-// noPassword fails the test if an error shows the password, in whatever form.
+// noPassword fails the test if an error, or one that it wraps, shows the password, in whatever form.
 func noPassword(t *testing.T, err error, passwords ...string) {
 	t.Helper()
-	for _, text := range []string{fmt.Sprint(err), fmt.Sprintf("%+v", err), fmt.Sprintf("%#v", err)} {
+	var texts []string
+	for e := err; e != nil; e = errors.Unwrap(e) {
+		b, _ := json.Marshal(e)
+		texts = append(texts, fmt.Sprint(e), fmt.Sprintf("%+v", e), fmt.Sprintf("%#v", e), string(b))
+	}
+	for _, text := range texts {
 		for _, p := range passwords {
 			for _, form := range []string{p, url.QueryEscape(p), url.PathEscape(p), url.UserPassword("", p).String()[1:]} {
 				if strings.Contains(text, form) {

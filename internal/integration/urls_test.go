@@ -161,6 +161,7 @@ func TestErrorsOfDriversDoNotShowThePassword(t *testing.T) {
 				"no such host":       {connection.With("host", "no-such-host.invalid")},
 				"no such database":   {connection.With("database", "no_such_database")},
 				"unknown parameter":  {connection.With("query", map[string]any{"sslmode": "no-such-mode", "tls": "no-such-mode"})},
+				"no certificates":    {connection.With("query", map[string]any{"sslmode": "require", "sslrootcert": "/nope.pem"})},
 				"unusable parameter": {connection.With("query", map[string]any{"connect_timeout": "soon", "timeout": "soon"})},
 			} {
 				opts = append(opts, sqlconn.WithURL(u), connection.WithRetry(connection.Retry{Window: -1}))

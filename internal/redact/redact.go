@@ -19,7 +19,8 @@ const Mask = "REDACTED"
 // percent-encoded, quoted for Go, JSON, or libpq. errors.Is, errors.As and
 // errors.AsType see the original; errors.Unwrap does not, so that no one who
 // prints the errors of a chain one by one prints the secret. An error whose
-// chain shows no secret is returned as it is, a nil error as nil.
+// chain shows no secret, in a text or in its fields as %#v prints them, is
+// returned as it is, a nil error as nil.
 //
 // Empty secrets are ignored. One of up to three characters is masked only where
 // it stands alone, between characters that are neither letters nor digits:
@@ -35,8 +36,7 @@ func Error(err error, secrets ...string) error {
 	}
 	shown := false
 	Each(err, func(e error) bool {
-		text := e.Error()
-		shown = r.redact(text) != text
+		shown = r.finds(e.Error()) || r.finds(fmt.Sprintf("%#v", e)) // a field may hold what the text leaves out
 		return !shown
 	})
 	if !shown {
@@ -168,6 +168,15 @@ func (r redactor) redact(text string) string {
 	}
 	b.WriteString(text[last:])
 	return b.String()
+}
+
+func (r redactor) finds(text string) bool {
+	for i := range len(text) {
+		if r.at(text, i) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // at is the length of the secret that begins here, 0 if none does.

@@ -108,6 +108,47 @@ func TestErrorLeavesOthersAlone(t *testing.T) {
 	}
 }
 
+// What an error keeps in its fields is seen by whoever prints these, though not in its text.
+func TestErrorSeesFields(t *testing.T) {
+	t.Parallel()
+	original := &fieldError{DSN: "u:hunter2@h", again: errors.New("x")}
+	err := Error(fmt.Errorf("dial: %w", original), "hunter2")
+	if err.Error() != "dial: clean" {
+		t.Errorf("the text is %q", err)
+	}
+	for e := err; e != nil; e = errors.Unwrap(e) {
+		b, _ := json.Marshal(e)
+		if text := fmt.Sprintf("%v %+v %#v", e, e, e) + string(b); strings.Contains(text, "hunter2") {
+			t.Errorf("the chain shows it: %s", text)
+		}
+	}
+	var as *fieldError
+	if !errors.As(err, &as) || as != original {
+		t.Error("errors.As does not find the original")
+	}
+	if clean := error(&fieldError{DSN: "u@h"}); Error(clean, "hunter2") != clean { //nolint:errorlint // the very same
+		t.Error("an error that has no secret is masked")
+	}
+	if err := Error(panickyError{}, "hunter2"); err.Error() != "clean" {
+		t.Errorf("%v", err)
+	}
+}
+
+// fieldError does not say what it was made of.
+type fieldError struct {
+	DSN   string
+	again error
+}
+
+func (e *fieldError) Error() string { return "clean" }
+func (e *fieldError) Unwrap() error { return e.again }
+
+// panickyError cannot be printed by %#v.
+type panickyError struct{}
+
+func (panickyError) Error() string    { return "clean" }
+func (panickyError) GoString() string { panic("hunter2") }
+
 // hidingError does not say what it wraps.
 type hidingError struct{ err error }
 
