@@ -14,7 +14,8 @@ import (
 // and [Rows], and its own methods. It is safe for concurrent use.
 //
 // The With methods give views of it: they share its database, its name and its cache, and
-// cost next to nothing. Whoever embeds a *Conn has all of this too.
+// cost next to nothing. Close on one closes the connection itself, unlike on a view of
+// connection.Scoped. Whoever embeds a *Conn has all of this too.
 type Conn struct {
 	connection.Connection[*sql.DB]
 	policy    cache.Policy

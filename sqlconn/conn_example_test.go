@@ -176,6 +176,21 @@ func ExampleNew() {
 	// Output: 3 <nil>
 }
 
+// A test gives the code under test a database of its own: here one that it has opened itself.
+func ExampleNew_test() {
+	ctx := context.Background()
+	db, err := sql.Open("sqlite", ":memory:")
+	if err != nil {
+		panic(err)
+	}
+	defer db.Close() // which stays the caller's: the connection does not close it
+	conn := sqlconn.New(connection.Of("pets", db))
+	defer conn.Close()
+	pet, err := sqlconn.QueryOne[string](ctx, conn, `select :pet`, sqlconn.Params{"pet": "cat"})
+	fmt.Println(pet, err)
+	// Output: cat <nil>
+}
+
 // A frame has named, typed columns, prints as a table, and writes CSV and JSON.
 func ExampleConn_Query() {
 	ctx := context.Background()

@@ -129,6 +129,22 @@
 // them t.UTC(). A text without an offset, as CURRENT_TIMESTAMP and SQLAlchemy write it, is read as UTC but is
 // another text: compare such columns by datetime(at) = datetime(:t), in whole seconds.
 //
+// # Tests
+//
+// Code that takes a [*Conn] is tested on a SQLite in memory, which is the test's own:
+//
+//	conn, err := sqlconn.Open(ctx, "pets", sqlconn.WithURL("sqlite://")) // and conn.Close() at the end
+//
+// Code that calls [Get] is given a registry for its connections and secrets, and code that runs on a *sql.DB that
+// the test has made, or on a mock's, is given that:
+//
+//	reg := connection.Registry{Secrets: secrets.Of(map[string]any{"connections": map[string]any{"pets": …}})}
+//	conn, err := sqlconn.Get(ctx, "pets", connection.In(&reg)) // and reg.Close() at the end
+//	conn := sqlconn.New(connection.Of("pets", db))
+//
+// Without connection.In it is connection.Default, whose secrets are loaded once, for its first connection, and stay
+// for the whole process: a test that changes files or the environment later does not change them.
+//
 // # Different from Streamlit
 //
 //   - Parameters: the environment can give the url, if the program or the section names the variable; in
