@@ -17,6 +17,10 @@ import (
 // Retry says how reads are tried again after faults that pass: broken connections, and what
 // the server itself calls transient. Writes and sessions are never tried again.
 //
+// An error in the chain with a method Transient() bool decides that by itself, whatever its kind and
+// [Kind].Transient hold of it. With RetryAfter() time.Duration it sets the least pause before the next
+// try; one that does not fit into the time that is left ends the tries at once.
+//
 // The zero value of each field stands for its default.
 type Retry struct {
 	// Window is how long a read whose context has no deadline is tried; with a deadline, that is
