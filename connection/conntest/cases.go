@@ -413,10 +413,10 @@ func checkViews[T any](t *testing.T, w *world[T]) {
 
 func checkSecretsInErrors[T any](t *testing.T, w *world[T]) {
 	var hidden []string
-	for _, param := range w.Secrets {
+	for i, param := range w.Secrets {
 		value, ok := w.Params[param]
-		if !ok {
-			t.Fatalf("conntest: Config.Secrets names %s, which is not in Params", param)
+		if !ok { // which may be a value, and is not printed
+			t.Fatalf("conntest: Config.Secrets[%d] is not the name of one of Params", i)
 		}
 		if s := text(value); len(s) < 6 {
 			t.Fatalf("conntest: the value of %s is too short to be looked for", param)

@@ -41,7 +41,8 @@ type Config[T any] struct {
 	// Required are those of Params without which the connect must fail.
 	Required []string
 
-	// Secrets are those of Params that no error may show. Give them long, unusual values.
+	// Secrets names those of Params whose values no error may show: "password". In Params, give them long,
+	// unusual values.
 	Secrets []string
 
 	// Broken are further parameters, each set laid over Params, with which the connect, or a Ping,

@@ -117,7 +117,7 @@ func config(connect connection.Factory[*client]) conntest.Config[*client] {
 	}
 }
 
-// broken are kinds that break one rule each, and the case that has to notice.
+// broken are kinds that break one rule each, and the case that has to notice, before a colon.
 func broken(t *testing.T) map[string]conntest.Config[*client] {
 	var global struct {
 		sync.Mutex
@@ -185,6 +185,9 @@ func broken(t *testing.T) map[string]conntest.Config[*client] {
 			}
 			return c, nil
 		}),
+		"secrets in errors: a value for a name": set(func(cfg *conntest.Config[*client]) {
+			cfg.Secrets = []string{cfg.Params["password"].(string)}
+		}),
 		"explain": set(func(cfg *conntest.Config[*client]) {
 			cfg.Params["never_asked_for"] = 1
 		}),
@@ -219,9 +222,13 @@ func TestBrokenKindsAreNoticed(t *testing.T) {
 			cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestBrokenKindsAreNoticed$")
 			cmd.Env = append(os.Environ(), variable+"="+name)
 			out, err := cmd.CombinedOutput()
-			failed := "--- FAIL: TestBrokenKindsAreNoticed/connection/" + strings.ReplaceAll(name, " ", "_")
+			rule, _, _ := strings.Cut(name, ":")
+			failed := "--- FAIL: TestBrokenKindsAreNoticed/connection/" + strings.ReplaceAll(rule, " ", "_")
 			if err == nil || !strings.Contains(string(out), failed) || !strings.Contains(string(out), "the rule: ") {
 				t.Errorf("not noticed: %v\n%s", err, out)
+			}
+			if strings.Contains(string(out), "battery") {
+				t.Errorf("the suite itself shows the password:\n%s", out)
 			}
 		})
 	}
