@@ -296,6 +296,8 @@ func text(v any) (string, string) {
 			return "", "cannot be written as text"
 		}
 		return string(b), ""
+	case nil, map[string]any, []any: // no quotes make a text of these
+		return "", "is " + typeName(v) + ", not a text"
 	default:
 		return "", "is " + typeName(v) + ", not a text; put it in quotes"
 	}
@@ -342,6 +344,9 @@ func boolean(v any) (bool, string) {
 }
 
 func duration(v any) (time.Duration, string) {
+	if v == nil {
+		return 0, "is nil, not a length of time; leave it out for the default"
+	}
 	d, err := cache.TTLOf(v)
 	if err != nil {
 		return 0, `is no length of time such as "90s", "15m", "1d12h" or a number of seconds`

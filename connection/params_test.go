@@ -36,7 +36,7 @@ func TestConversions(t *testing.T) {
 		{"text of a truth value", true, str, nil, "v from connection.With is a truth value, not a text; put it in quotes"},
 		{"text of a table", map[string]any{"hunter2": "hunter2"}, str, nil, "is a table, not a text"},
 		{"text of a list", []any{"hunter2"}, str, nil, "is a list, not a text"},
-		{"text of nil", nil, str, nil, "is nil, not a text"},
+		{"text of nil", nil, str, nil, "v from connection.With is nil, not a text"},
 
 		{"whole number", 42, integer, 42, ""},
 		{"whole number from TOML", int64(42), integer, 42, ""},
@@ -56,6 +56,7 @@ func TestConversions(t *testing.T) {
 		{"duration", "90s", duration, 90 * time.Second, ""},
 		{"duration in seconds", int64(90), duration, 90 * time.Second, ""},
 		{"duration as such", 90 * time.Second, duration, 90 * time.Second, ""},
+		{"duration of nil", nil, duration, nil, "v from connection.With is nil, not a length of time; leave it out for the default"},
 		{"duration without a unit", "hunter2", duration, nil, `is no length of time such as "90s"`},
 
 		{"secret", "hunter2", func(p *connection.Params) (any, error) {
@@ -84,6 +85,9 @@ func TestConversions(t *testing.T) {
 			}
 			if got.Value != test.want || !strings.Contains(got.Err, test.err) || (got.Err == "") != (test.err == "") {
 				t.Errorf("got %+v, want %v, error %q", got, test.want, test.err)
+			}
+			if strings.Contains(got.Err, "quotes") != strings.Contains(test.err, "quotes") {
+				t.Errorf("quotes make no text of it: %s", got.Err)
 			}
 			if strings.Contains(got.Err, "hunter2") {
 				t.Errorf("the error shows the value: %s", got.Err)
@@ -342,4 +346,13 @@ func TestName(t *testing.T) {
 	}
 	_, err := connection.Open(t.Context(), "a b", src.connect, connection.In(r))
 	wantErrorText(t, err, `connections."a b" in the secrets is a text, not a section; write [connections."a b"] above its keys`)
+}
+
+// An Explanation in JSON, and so in slog's, has words for its sources.
+func TestSourcesInJSON(t *testing.T) {
+	t.Parallel()
+	b, err := json.Marshal(connection.Explanation{Params: []connection.ExplainedParam{{Name: "url", Source: connection.Section}, {Name: "driver"}}})
+	if want := `"Source":"secrets"`; err != nil || !strings.Contains(string(b), want) || !strings.Contains(string(b), `"Source":"nowhere"`) {
+		t.Errorf("%s, %v: want %s", b, err, want)
+	}
 }

@@ -29,6 +29,9 @@ func (s Source) String() string {
 	}
 }
 
+// MarshalText writes what String gives, so that JSON and logs have words.
+func (s Source) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
 // found is a parameter's value and where it came from.
 type found struct {
 	value  any
