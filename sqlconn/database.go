@@ -237,7 +237,7 @@ func (e *engine) query(ctx context.Context, x executor, query string, args []any
 		return nil, err
 	}
 	rows, err := x.QueryContext(ctx, bound, args...)
-	return rows, e.masked(err)
+	return rows, e.blameArgs(ctx, query, args, e.masked(err))
 }
 
 func (e *engine) exec(ctx context.Context, x executor, query string, args []any) (sql.Result, error) {
@@ -246,7 +246,25 @@ func (e *engine) exec(ctx context.Context, x executor, query string, args []any)
 		return nil, err
 	}
 	result, err := x.ExecContext(ctx, bound, args...)
-	return result, e.masked(err)
+	return result, e.blameArgs(ctx, query, args, e.masked(err))
+}
+
+// blameArgs adds to an error what is wrong with the arguments, where that is why: drivers differ in what they
+// take, so that it is not known before.
+func (e *engine) blameArgs(ctx context.Context, query string, args []any, err error) error {
+	switch {
+	case err == nil || ctx.Err() != nil:
+		return err
+	case len(args) > 0:
+		if text := err.Error(); strings.Contains(text, "converting argument") && strings.Contains(text, "unsupported type") {
+			return fmt.Errorf("%w: the driver takes single values; give named parameters, and lists for IN, as sqlconn.Params", err)
+		}
+	case !transient(err):
+		if plan, unreadable := e.analyse(query).plan(); unreadable == nil && len(plan.names) > 0 {
+			return fmt.Errorf("%w (the statement has :%s, and no sqlconn.Params were given)", err, plan.names[0])
+		}
+	}
+	return err
 }
 
 // bind translates named parameters, and echoes the statement, never its arguments.

@@ -57,6 +57,8 @@ func (s *statement) bindArgs(query string, args []any) (string, []any, error) {
 			return s.bind(arg)
 		case map[string]any:
 			return "", nil, errors.New("a map[string]any is no argument: give named parameters as sqlconn.Params")
+		case *Params, *map[string]any:
+			return "", nil, fmt.Errorf("a %T is no argument: give named parameters as sqlconn.Params, without a pointer", arg)
 		}
 	}
 	return query, args, nil

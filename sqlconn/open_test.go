@@ -412,3 +412,31 @@ func TestURLOfAMountedSecret(t *testing.T) {
 		t.Errorf("it came from elsewhere: %s", dsn)
 	}
 }
+
+// What is no argument is told by name, whoever notices it.
+func TestArgumentsThatAreNone(t *testing.T) {
+	t.Parallel()
+	c := memory(t)
+	for name, test := range map[string]struct {
+		query string
+		args  []any
+		want  string
+	}{
+		"a pointer to Params":   {`select :id`, []any{&sqlconn.Params{"id": 1}}, "a *sqlconn.Params is no argument: give named parameters as sqlconn.Params, without a pointer"},
+		"a struct":              {`select :id`, []any{struct{ ID int }{1}}, "give named parameters, and lists for IN, as sqlconn.Params"},
+		"a list":                {`select 1 where 1 in (?)`, []any{[]int{1}}, "give named parameters, and lists for IN, as sqlconn.Params"},
+		"names without values":  {`select :id`, nil, "the statement has :id, and no sqlconn.Params were given"},
+		"names without any arg": {`select 1 where 1 = :a and 2 = :b`, nil, "the statement has :a,"},
+	} {
+		_, err := sqlconn.Query[int](t.Context(), c, test.query, test.args...)
+		_, execErr := c.Exec(t.Context(), test.query, test.args...)
+		for _, err := range []error{err, execErr} {
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("%s: %v, want %s", name, err, test.want)
+			}
+		}
+	}
+	if _, err := c.Exec(t.Context(), `select 1 from nowhere`); err == nil || strings.Contains(err.Error(), "Params") {
+		t.Errorf("an error that has nothing to do with arguments: %v", err)
+	}
+}

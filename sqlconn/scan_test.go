@@ -396,7 +396,7 @@ func TestScanErrors(t *testing.T) {
 		errorCase[scanOwner]("no number in a field", resultSet{columns: []string{"name", "user_id"}, rows: [][]driver.Value{{"a", secret}}}, `column "user_id": this string has no place in int (scanOwner.UserID)`),
 		errorCase[*int]("no number behind a pointer", oneColumn(secret), `column "x": this string has no place in *int`),
 		errorCase[sql.Null[int]]("no number in sql.Null", oneColumn(secret), `column "x": this string has no place in sql.Null[int]`),
-		errorCase[uint8]("a number that is too large", oneColumn(int64(256)), `column "x": this int64 has no place in uint8`),
+		errorCase[uint8]("a number that is too large", oneColumn(int64(256)), `column "x": this int64 is out of range for uint8`),
 		errorCase[time.Time]("no time", oneColumn(secret), `column "x": a string that is no time in a known layout has no place in time.Time`),
 		errorCase[time.Time]("a number for a time", oneColumn(int64(1)), `column "x": this int64 has no place in time.Time`),
 		errorCase[map[string]int]("no JSON", oneColumn([]byte(secret)), `column "x": a []uint8 that is not its JSON has no place in map[string]int`),
