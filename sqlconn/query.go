@@ -18,8 +18,9 @@ import (
 // A column goes to the field of its name: that of the tag `db:"name"`, else the field's own in snake
 // case (UserID is user_id), else one that differs from these, or from the name in Go, in case only. A field
 // without a column stays zero; a column without a field is an error, as is one whose field is not
-// exported; the tag "-" leaves a field out. Fields of an embedded struct count as the outer one's own, and where names collide, Go's
-// rules decide: the outer field wins, then the one with a tag. Those of a struct in a field are reached by a dot:
+// exported; the tag "-" leaves a field out. Fields of an embedded struct count as the outer one's own,
+// and where names collide, Go's rules decide: the outer field wins, then the one with a tag. Those of a
+// struct in a field are reached by a dot:
 //
 //	type Owner struct {
 //		ID   int

@@ -475,7 +475,7 @@ func newColumnError(column string, plan *columnPlan, value lookAtValue, err erro
 		}
 	case value.null:
 		e.reason = fmt.Sprintf("NULL has no place in %s: use *%v or sql.Null[%v]", into, plan.typ, plan.typ)
-	case plan.set == nil && value.typ != "string" && strings.Contains(err.Error(), "value out of range"): // database/sql hides strconv's error
+	case strings.HasSuffix(err.Error(), "value out of range"): // database/sql hides strconv's error
 		e.reason = fmt.Sprintf("this %s is out of range for %s", value.typ, into)
 	case errors.Is(err, errNoTime):
 		e.reason = fmt.Sprintf("a %s that is no time in a known layout has no place in %s", value.typ, into)

@@ -87,10 +87,10 @@ func Isolation(level sql.IsolationLevel) SessionOption {
 }
 
 // ReadOnly makes a session in which writes fail; under AUTOCOMMIT it makes it a transaction after
-// all. It is the database that refuses them: PostgreSQL, MySQL and Oracle in a read-only transaction, SQLite
-// by PRAGMA query_only, which is taken back when the session ends. With drivers of DuckDB, SQL Server
-// and Snowflake, which have no such transactions, the session itself is an error; a driver that this
-// package does not know may pass it over. As long as it runs nothing but reads, the session
+// all. It is the database that refuses them: PostgreSQL and MySQL in a read-only transaction, SQLite
+// by PRAGMA query_only, which is taken back when the session ends. Drivers that have no such
+// transactions, such as DuckDB's, refuse the session itself; one that this package does not know may
+// pass it over. As long as it runs nothing but reads, the session
 // leaves cached reads alone.
 func ReadOnly() SessionOption { return func(c *sessionConfig) { c.tx.ReadOnly = true } }
 
