@@ -48,6 +48,9 @@ func (t *trunk) configured() (sources, error) {
 		}
 		s.absent = func() string {
 			_, err := store.Secret("connections", t.name)
+			if wrong, ok := errors.AsType[*secrets.TypeError](err); ok { // connections itself, say
+				return strings.TrimPrefix(wrong.Error(), "secrets: ")
+			}
 			missing, _ := errors.AsType[*secrets.MissingError](err)
 			if missing == nil || len(missing.Looked) == 0 {
 				return "" // it has come since, or there is no place where it could be

@@ -346,6 +346,11 @@ func TestName(t *testing.T) {
 	}
 	_, err := connection.Open(t.Context(), "a b", src.connect, connection.In(r))
 	wantErrorText(t, err, `connections."a b" in the secrets is a text, not a section; write [connections."a b"] above its keys`)
+	_, err = connection.Open(t.Context(), "x", func(_ context.Context, p *connection.Params) (*client, error) {
+		_, err := p.String("host")
+		return nil, err
+	}, connection.In(world(t, map[string]any{"connections": 5})))
+	wantErrorText(t, err, "connections in values given in code is an integer, not a table")
 }
 
 // An Explanation in JSON, and so in slog's, has words for its sources.
