@@ -27,6 +27,6 @@ var (
 	ErrNoFilter     = database.ErrNoFilter // an Update or Delete of every row; nothing was sent
 )
 
-// ErrSignInAgain is the error of every use of a view whose session or token is empty, has ended, or
-// cannot be renewed. Nothing is sent then, least of all with the connection's own key.
+// ErrSignInAgain is the error of every use of a view whose session or token is empty, has ended,
+// cannot be renewed, or has not the form of a token. Nothing is sent then, least of all with the connection's own key.
 var ErrSignInAgain = errors.New("the user has to sign in again")

@@ -381,6 +381,12 @@ func TestViewsOfNobody(t *testing.T) {
 			"zero session":  sb.As(new(supabase.Session)),
 			"empty token":   sb.AsToken(""),
 			"expired token": sb.AsToken(ended),
+			"empty header":  sb.AsToken("Bearer "),
+			"two words":     sb.AsToken("foo bar"),
+			"a basic login": sb.AsToken("Basic Zm9vOmJhcg=="),
+			"a line break":  sb.AsToken(i.session(t, "ann").AccessToken() + "\n"),
+			"no ASCII":      sb.AsToken("tökén"),
+			"a secret key":  sb.AsToken("bearer sb_secret_planted"),
 		} {
 			_, err := todos(t.Context(), view)
 			if named, ok := errors.AsType[*connection.Error](err); !errors.Is(err, supabase.ErrSignInAgain) || !ok || named.Name != "project" {
@@ -416,8 +422,9 @@ func TestReadsOfAUserEndWithTheToken(t *testing.T) {
 		srv := todosOf(i, i.token)
 		sb := open(t, srv).WithTTL(24 * time.Hour)
 		token := i.session(t, "ann").AccessToken()
-		for range 10 {
-			wantOwner(t, sb.AsToken(token), "ann")
+		for n := range 10 {
+			scheme := []string{"", "Bearer ", "bearer  "}[n%3] // an Authorization header is the token that it holds
+			wantOwner(t, sb.AsToken(scheme+token), "ann")
 			elapse(5 * time.Minute)
 		}
 		if n := srv.count(todosPath); n != 1 {

@@ -5,11 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/streamconn/streamconn/connection"
+	"github.com/streamconn/streamconn/internal/rest"
 	"github.com/streamconn/streamconn/supabase/auth"
 )
 
@@ -51,15 +53,25 @@ func (c *Conn) As(s *Session, opts ...ViewOption) *Conn {
 }
 
 // AsToken gives a view of the project as whoever the access token says, which another service has
-// issued, or the Authorization header of a request has brought. It is not verified here: the
-// project refuses what is not its own. The token is not renewed: once it has expired, every use is
-// [ErrSignInAgain], and so it is for an empty one. Otherwise it is as [Conn.As].
+// issued, or a request has brought: its Authorization header can be given as it is, a "Bearer " before
+// the token is taken off. The token is not verified here: the project refuses what is not its own, which
+// is [ErrUnauthorized]. It is not renewed: once it has expired, every use is [ErrSignInAgain], and so it
+// is for an empty one, and for what can be no user's token: an API key (sb_…), or a text with blanks in
+// it. Otherwise it is as [Conn.As].
 func (c *Conn) AsToken(jwt string) *Conn {
 	u := &user{project: c.project}
+	const scheme = "Bearer "
+	if len(jwt) >= len(scheme) && strings.EqualFold(jwt[:len(scheme)], scheme) {
+		jwt = strings.TrimLeft(jwt[len(scheme):], " ")
+	}
 	s, err := auth.NewSession(jwt, "")
 	switch {
 	case jwt == "":
 		u.problem = fmt.Errorf("%w: the token is empty", ErrSignInAgain)
+	case !rest.IsHeaderToken(jwt):
+		u.problem = fmt.Errorf("%w: the token has characters that no token has", ErrSignInAgain)
+	case strings.HasPrefix(jwt, "sb_"):
+		u.problem = fmt.Errorf("%w: an API key (sb_…) was given in place of a token", ErrSignInAgain)
 	case err != nil: // not a JWT, or without an expiry: whether it is good is for the project to say
 		u.now.Store(u.project.identityOf(&held{token: jwt, due: never, expires: never}))
 	default:

@@ -40,7 +40,7 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !isHeaderToken(cfg.APIKey) {
+	if !IsHeaderToken(cfg.APIKey) {
 		return nil, errors.New("rest: the API key has a blank, a line break or a character that no key has; was it copied whole?")
 	}
 	c := &core{
@@ -182,7 +182,7 @@ func (c *core) authorization(ctx context.Context, r *Request) (string, error) {
 		return "", fmt.Errorf("no access token: %w", newSecrets(c.key).clean(err))
 	case token == "":
 		return "", fmt.Errorf("%w: the session's is empty; sign in again", ErrNoToken)
-	case !isHeaderToken(token):
+	case !IsHeaderToken(token):
 		return "", fmt.Errorf("%w: the session's has characters that no token has", ErrNoToken)
 	case strings.HasPrefix(token, "sb_"):
 		return "", fmt.Errorf("%w: an API key (sb_…) was given in place of one", ErrNoToken)
@@ -222,8 +222,8 @@ func lookup(h http.Header, name string) ([]string, bool) {
 	return nil, false
 }
 
-// isHeaderToken tells whether s can stand in a header as one word.
-func isHeaderToken(s string) bool {
+// IsHeaderToken tells whether s can stand in a header as one word.
+func IsHeaderToken(s string) bool {
 	for i := range len(s) {
 		if s[i] <= ' ' || s[i] >= 0x7f {
 			return false
