@@ -20,7 +20,10 @@ type Bucket struct {
 	Type string `json:"type"`
 	// FileSizeLimit is the largest object, in bytes; 0: the project's limit.
 	FileSizeLimit int64 `json:"file_size_limit"`
-	// AllowedMIMETypes are the content types that it takes (image/png, image/*); empty: all.
+	// AllowedMIMETypes are the content types that it takes (image/png, image/*); empty: all. Of an upload,
+	// servers before the autumn of 2026 compare all that its Content-Type says: one of "text/plain;
+	// charset=utf-8", as [TypeByName] has it for .txt, .md, .html, .css and .js, they take by text/*, or
+	// by just that in the list, not by text/plain.
 	AllowedMIMETypes []string  `json:"allowed_mime_types"`
 	CreatedAt        time.Time `json:"created_at"`
 	UpdatedAt        time.Time `json:"updated_at"`
@@ -75,7 +78,7 @@ type BucketOptions struct {
 	Name             string   // empty: the id
 	Public           bool     // whether its objects can be read without credentials
 	FileSizeLimit    int64    // the largest object, in bytes; 0: the project's limit
-	AllowedMIMETypes []string // the content types that it takes (image/png, image/*); empty: all
+	AllowedMIMETypes []string // the content types that it takes (image/png, image/*; see Bucket); empty: all
 }
 
 // CreateBucket makes a bucket; one that is there already is [ErrConflict], and fs.ErrExist.

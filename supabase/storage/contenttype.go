@@ -6,17 +6,19 @@ import (
 )
 
 // types are the content types of extensions. The table of package mime is that of the machine that
-// it runs on: what is uploaded from a laptop would be served otherwise than from a container.
+// it runs on: what is uploaded from a laptop would be served otherwise than from a container. A charset
+// is there where a browser would guess another without: of texts, pages, and what belongs to them.
+// Data says itself what it is in, or is UTF-8, and what a bucket allows is often one type of that.
 var types = map[string]string{
 	"7z": "application/x-7z-compressed", "aac": "audio/aac", "apk": "application/vnd.android.package-archive",
 	"apng": "image/apng", "arrow": "application/vnd.apache.arrow.file", "avi": "video/x-msvideo", "avif": "image/avif",
 	"bmp": "image/bmp", "bz2": "application/x-bzip2", "cjs": "text/javascript; charset=utf-8", "css": "text/css; charset=utf-8",
-	"csv": "text/csv; charset=utf-8", "doc": "application/msword",
+	"csv": "text/csv", "doc": "application/msword",
 	"docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document", "eot": "application/vnd.ms-fontobject",
 	"epub": "application/epub+zip", "flac": "audio/flac", "geojson": "application/geo+json", "gif": "image/gif",
 	"glb": "model/gltf-binary", "gltf": "model/gltf+json", "gz": "application/gzip", "heic": "image/heic", "heif": "image/heif",
 	"htm": "text/html; charset=utf-8", "html": "text/html; charset=utf-8", "ico": "image/vnd.microsoft.icon",
-	"ics": "text/calendar; charset=utf-8", "jar": "application/java-archive", "jpeg": "image/jpeg", "jpg": "image/jpeg",
+	"ics": "text/calendar", "jar": "application/java-archive", "jpeg": "image/jpeg", "jpg": "image/jpeg",
 	"js": "text/javascript; charset=utf-8", "json": "application/json", "jsonl": "application/jsonl", "jsonld": "application/ld+json",
 	"jxl": "image/jxl", "m3u8": "application/vnd.apple.mpegurl", "m4a": "audio/mp4", "m4v": "video/x-m4v",
 	"md": "text/markdown; charset=utf-8", "mid": "audio/midi", "midi": "audio/midi", "mjs": "text/javascript; charset=utf-8",
@@ -29,11 +31,11 @@ var types = map[string]string{
 	"pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation", "rar": "application/vnd.rar",
 	"rtf": "application/rtf", "sh": "application/x-sh", "sql": "application/sql", "sqlite": "application/vnd.sqlite3",
 	"srt": "application/x-subrip", "svg": "image/svg+xml", "tar": "application/x-tar", "tif": "image/tiff", "tiff": "image/tiff",
-	"toml": "application/toml", "ts": "video/mp2t", "tsv": "text/tab-separated-values; charset=utf-8", "ttf": "font/ttf",
-	"txt": "text/plain; charset=utf-8", "vtt": "text/vtt; charset=utf-8", "wasm": "application/wasm", "wav": "audio/wav",
+	"toml": "application/toml", "ts": "video/mp2t", "tsv": "text/tab-separated-values", "ttf": "font/ttf",
+	"txt": "text/plain; charset=utf-8", "vtt": "text/vtt", "wasm": "application/wasm", "wav": "audio/wav",
 	"weba": "audio/webm", "webm": "video/webm", "webmanifest": "application/manifest+json", "webp": "image/webp", "woff": "font/woff",
 	"woff2": "font/woff2", "xhtml": "application/xhtml+xml", "xls": "application/vnd.ms-excel",
-	"xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "xml": "text/xml; charset=utf-8",
+	"xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "xml": "text/xml",
 	"yaml": "application/yaml", "yml": "application/yaml", "zip": "application/zip", "zst": "application/zstd",
 }
 

@@ -119,7 +119,7 @@ func TestConcurrentUploadsAreStoredAsEachIs(t *testing.T) {
 	s, st := newServer(t, "b")
 	kinds := []struct{ ext, contentType string }{
 		{"png", "image/png"},
-		{"csv", "text/csv; charset=utf-8"},
+		{"csv", "text/csv"},
 		{"json", "application/json"},
 		{"pdf", "application/pdf"},
 		{"", "text/plain; charset=utf-8"},

@@ -26,7 +26,8 @@ const maxMetadata = 1 << 20
 // UploadOptions are the options of an upload. They hold for that upload alone.
 type UploadOptions struct {
 	// ContentType is what the object is served as. Empty: told by the extension of its path
-	// ([TypeByName]), else by its first bytes.
+	// ([TypeByName]), else by its first bytes. Where the bucket allows some types alone, see
+	// [Bucket.AllowedMIMETypes] about a charset.
 	ContentType string
 
 	// CacheControl is how long browsers and the CDN keep the object: a Cache-Control, or a number of

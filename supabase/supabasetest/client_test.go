@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -100,6 +101,44 @@ func TestFaultsThatClientsGetOver(t *testing.T) {
 			connection.Clear(c)
 		}
 	})
+}
+
+// A server that is not the newest takes a type by its very text; see storage.Bucket.AllowedMIMETypes.
+func TestTypesThatABucketAllows(t *testing.T) {
+	t.Parallel()
+	s := supabasetest.NewServer(t, supabasetest.WithoutPort(),
+		supabasetest.WithBucket("one", supabasetest.AllowedMimeTypes("text/csv", "text/vtt", "text/plain")),
+		supabasetest.WithBucket("whole", supabasetest.AllowedMimeTypes("text/plain; charset=utf-8")),
+		supabasetest.WithBucket("family", supabasetest.AllowedMimeTypes("text/*")))
+	c := open(t, s, s.ServiceKey)
+	upload := func(bucket, path string) error {
+		_, err := c.UploadBytes(t.Context(), bucket, path, []byte("a,b\n"))
+		return err
+	}
+	resume := func(bucket, path string) error {
+		_, err := c.UploadResumable(t.Context(), bucket, path, strings.NewReader("a,b\n"))
+		return err
+	}
+	for _, tt := range []struct {
+		bucket, path string
+		fits         bool
+	}{
+		{"one", "x.csv", true},
+		{"one", "x.vtt", true},
+		{"one", "x.txt", false},
+		{"one", "x.tsv", false},
+		{"whole", "x.txt", true},
+		{"family", "x.txt", true},
+		{"family", "x.csv", true},
+		{"family", "x.png", false},
+	} {
+		for way, send := range map[string]func(string, string) error{"upload": upload, "resumable": resume} {
+			err := send(tt.bucket, way+tt.path)
+			if e, ok := errors.AsType[*supabase.Error](err); tt.fits && err != nil || !tt.fits && (!ok || e.Status != http.StatusUnsupportedMediaType) {
+				t.Errorf("%s of %s into %s: %v", way, tt.path, tt.bucket, err)
+			}
+		}
+	}
 }
 
 func TestFilesOfAClient(t *testing.T) {

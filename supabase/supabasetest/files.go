@@ -17,7 +17,8 @@ func PublicBucket() BucketOption { return func(b *fakestorage.NewBucket) { b.Pub
 // FileSizeLimit is the most bytes that an object may have. Zero is no limit but the project's.
 func FileSizeLimit(n int64) BucketOption { return func(b *fakestorage.NewBucket) { b.Limit = n } }
 
-// AllowedMimeTypes are the types that objects may have, as image/png or image/*.
+// AllowedMimeTypes are the types that objects may have, as image/png or image/*. As with Supabase's
+// servers before the autumn of 2026, "text/plain; charset=utf-8" is not text/plain, but is text/*.
 func AllowedMimeTypes(types ...string) BucketOption {
 	return func(b *fakestorage.NewBucket) { b.Types = append(b.Types, types...) }
 }
