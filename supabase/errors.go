@@ -16,7 +16,7 @@ type Error = rest.Error
 var (
 	ErrNotFound     = rest.ErrNotFound     // no row, object, bucket or user where one was asked for
 	ErrMultipleRows = rest.ErrMultipleRows // more than one row where one was asked for
-	ErrUndefined    = rest.ErrUndefined    // no such table, column, function or relationship
+	ErrUndefined    = rest.ErrUndefined    // no such table, column, function or relationship, or no project at that address
 	ErrUnauthorized = rest.ErrUnauthorized // the key, token, session or password is refused
 	ErrForbidden    = rest.ErrForbidden    // this role may not, by grants or by row security
 	ErrConflict     = rest.ErrConflict     // a duplicate, or a reference to nothing

@@ -48,6 +48,27 @@ func number(t testing.TB, q supabase.Builder) int {
 	return rows[0].N
 }
 
+// A page at a wrong address is not remembered as the answer that there is no such row.
+func TestAWrongURLIsNotRememberedAsNoRow(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, asked := new(server), 0
+		s.answer = func(*request) (int, string) {
+			asked++
+			return http.StatusNotFound, "<html><title>Not Found</title></html>"
+		}
+		q := open(t, s).WithNegativeTTL(time.Hour).Table("users").Eq("id", 1)
+		for range 3 {
+			if _, err := supabase.QueryOne[numbered](t.Context(), q); !errors.Is(err, supabase.ErrUndefined) || errors.Is(err, supabase.ErrNotFound) {
+				t.Error(err)
+			}
+		}
+		if asked != 3 {
+			t.Errorf("asked %d times, want 3", asked)
+		}
+	})
+}
+
 func TestReadsAreCachedAndWritesEndThem(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -32,6 +32,8 @@ func refusals() []refusal {
 	return []refusal{
 		{name: "a table that is not there", query: func(c *C) query { return c.Anon().Table("nosuch") }, is: database.ErrUndefined, status: []int{404}, codes: []string{"42P01", "PGRST205"}},
 		{name: "a table that is misspelt", query: func(c *C) query { return c.Anon().Table("bookz") }, is: database.ErrUndefined, status: []int{404}, codes: []string{"42P01", "PGRST205"}},
+		{name: "a table that is not there, of Insert", query: func(c *C) query { return c.Anon().Table("nosuch").Insert(object{"id": 1}) }, is: database.ErrUndefined, status: []int{404}, codes: []string{"", "PGRST205"}},
+		{name: "a table that is not there, of Update", query: func(c *C) query { return c.Anon().Table("nosuch").Update(object{"id": 1}).Eq("id", 1) }, is: database.ErrUndefined, status: []int{404}, codes: []string{"", "PGRST205", "42P01"}},
 		{name: "a column of Select", query: func(c *C) query { return books(c).Select("nosuch") }, is: database.ErrUndefined, status: []int{400}, codes: []string{"42703"}},
 		{name: "a column of a filter", query: func(c *C) query { return books(c).Eq("nosuch", 1) }, is: database.ErrUndefined, status: []int{400}, codes: []string{"42703"}},
 		{name: "a relationship", query: func(c *C) query { return books(c).Select("id,nosuch(id)") }, is: database.ErrUndefined, status: []int{400}, codes: []string{"PGRST200"}},

@@ -17,7 +17,8 @@ var (
 	ErrNotFound = errors.New("not found")
 	// ErrMultipleRows: one row was asked for, and there are more.
 	ErrMultipleRows = errors.New("more than one row")
-	// ErrUndefined: the schema has no such table, column, function or relationship.
+	// ErrUndefined: the schema has no such table, column, function or relationship, or the address
+	// leads to no such service.
 	ErrUndefined = errors.New("not defined")
 	// ErrUnauthorized: the key, token, session or password was not accepted.
 	ErrUnauthorized = errors.New("not authenticated")
@@ -68,6 +69,7 @@ type answer struct {
 	body       []byte
 	retryAfter time.Duration
 	lost       bool // it says that the server lost its own connection
+	nowhere    bool // there is nothing at the path: see Request.Uncoded
 }
 
 // cause is why there is no answer, or none that is of use.
@@ -215,6 +217,9 @@ const (
 // meaning is the sentinel for the answer, or nil. Both generations of PostgREST's codes are here:
 // a missing table is 42P01 until 12 and PGRST205 later.
 func (e *Error) meaning() error {
+	if a := e.answer.get(); a != nil && a.nowhere {
+		return ErrUndefined
+	}
 	switch e.Code {
 	case "PGRST116":
 		if strings.Contains(e.Details, " 0 rows") {

@@ -41,6 +41,11 @@ type Request struct {
 	// NoRetry sends a GET or HEAD once.
 	NoRetry bool
 
+	// Uncoded is what a 404 without a code says, of a service whose own have one: nothing of what was
+	// asked for, but that its path leads nowhere. It is an ErrUndefined then. Empty: such a 404 is
+	// ErrNotFound, as any other.
+	Uncoded string
+
 	// Idempotent lets a request be tried again as a GET is, whatever its method: one that only
 	// asks (storage lists by POST), or does no harm when it is carried out twice.
 	Idempotent bool

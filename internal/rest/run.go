@@ -352,6 +352,14 @@ func (a *attempt) refused(resp *http.Response) error {
 	s := a.secrets()
 	e := decode(resp.StatusCode, resp.Header, body, s, time.Now())
 	e.Method, e.Path = a.r.Method, s.mask(a.path())
+	if a.r.Uncoded != "" && e.Code == "" && (resp.StatusCode == http.StatusNotFound || resp.StatusCode == http.StatusGone) &&
+		resp.Header.Get("Content-Range") == "" { // PostgREST's, of a function that sets the status of its own answer
+		e.answer.get().nowhere = true
+		if e.Message != "" {
+			e.Message += ": "
+		}
+		e.Message += a.r.Uncoded
+	}
 	return e
 }
 

@@ -15,7 +15,7 @@ type Error = rest.Error
 var (
 	ErrNotFound     = rest.ErrNotFound     // no row where one was asked for
 	ErrMultipleRows = rest.ErrMultipleRows // more than one row where one was asked for
-	ErrUndefined    = rest.ErrUndefined    // no such table, column, function or relationship
+	ErrUndefined    = rest.ErrUndefined    // no such table, column, function or relationship, or no PostgREST at that address
 	ErrUnauthorized = rest.ErrUnauthorized // the key or the token is refused, or one is needed
 	ErrForbidden    = rest.ErrForbidden    // this role may not, by grants or by row security
 	ErrConflict     = rest.ErrConflict     // a unique or foreign key is violated

@@ -278,6 +278,7 @@ func (c *compiled) finish(d *draft) error {
 	}
 	c.read = d.write == nil && !d.call()
 	c.req.Method = d.httpMethod()
+	c.req.Uncoded = "no such table or function, or the URL is not a project's"
 	switch {
 	case d.write != nil:
 		c.req.Body = d.write.body

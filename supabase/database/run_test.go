@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"strconv"
 	"strings"
@@ -181,8 +182,41 @@ func TestCountOfAFunctionFindsOutWhatIsWrong(t *testing.T) {
 		w.WriteHeader(http.StatusNotFound)
 	})
 	n, err := database.Count(t.Context(), db.RPC("books_of", map[string]any{"owner": "ada"}).Get())
-	if want := "HEAD /rpc/books_of?owner=ada; GET /rpc/books_of?owner=ada&limit=0; "; n != 0 || !errors.Is(err, database.ErrNotFound) || asked.String() != want {
+	if want := "HEAD /rpc/books_of?owner=ada; GET /rpc/books_of?owner=ada&limit=0; "; n != 0 || !errors.Is(err, database.ErrUndefined) || asked.String() != want {
 		t.Errorf("%d, %v; asked %s", n, err, asked.String())
+	}
+}
+
+// PostgREST says PGRST116 of a row that is not there; a 404 without a code is of no table, or of
+// somebody else at that address.
+func TestA404WithoutACodeIsNoMissingRow(t *testing.T) {
+	t.Parallel()
+	const advice = "no such table or function, or the URL is not a project's"
+	for name, tt := range map[string]struct {
+		body, span, text string
+		is, not          error
+	}{
+		"PostgREST 12":   {body: `{}`, text: "404: " + advice, is: database.ErrUndefined, not: database.ErrNotFound},
+		"a page":         {body: `<html><title>Not Found</title></html>`, text: "404: Not Found: " + advice, is: database.ErrUndefined, not: database.ErrNotFound},
+		"a gateway":      {body: `{"message":"no Route matched"}`, text: "404: no Route matched: " + advice, is: database.ErrUndefined, not: database.ErrNotFound},
+		"nothing":        {text: "404: " + advice, is: database.ErrUndefined, not: database.ErrNotFound},
+		"a raised PT404": {body: `{"code":"PT404","message":"no such order"}`, text: "PT404: no such order", is: database.ErrNotFound, not: database.ErrUndefined},
+		"a function's response.status": {
+			body: `{"message":"no such order"}`, span: "0-0/*", text: "404: no such order", is: database.ErrNotFound, not: database.ErrUndefined,
+		},
+	} {
+		db := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+			if tt.span != "" {
+				w.Header().Set("Content-Range", tt.span)
+			}
+			w.WriteHeader(http.StatusNotFound)
+			_, _ = io.WriteString(w, tt.body)
+		})
+		_, err := database.Execute(t.Context(), db.Table("t").Insert(row{}))
+		if !errors.Is(err, tt.is) || errors.Is(err, tt.not) || errors.Is(err, fs.ErrNotExist) != (tt.is == database.ErrNotFound) || //nolint:errorlint // which of the two is meant
+			!strings.HasSuffix(err.Error(), tt.text) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

@@ -135,8 +135,12 @@ func (b bearer) sign(ctx context.Context, r *rest.Request) (*rest.Request, error
 	return &signed, nil
 }
 
+// nowhere is what a 404 says that is not storage's own word of an object or bucket.
+const nowhere = "there is no such path; is the URL the storage's?"
+
 // ask is a call with JSON both ways; in and out may be nil.
 func (c *Client) ask(ctx context.Context, r *rest.Request, in, out any) error {
+	r.Uncoded = nowhere
 	if in != nil {
 		body, err := json.Marshal(in)
 		if err != nil {

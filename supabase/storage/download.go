@@ -149,7 +149,7 @@ const maxFaults = 5
 
 // open asks for what is left of the object.
 func (r *Reader) open() error {
-	req := &rest.Request{Method: http.MethodGet, Path: r.path, Query: r.query, Header: http.Header{
+	req := &rest.Request{Method: http.MethodGet, Path: r.path, Query: r.query, Uncoded: nowhere, Header: http.Header{
 		// As it is stored: a length that is known, and offsets that mean what they say.
 		"Accept-Encoding": {"identity"},
 	}}

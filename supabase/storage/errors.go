@@ -16,6 +16,7 @@ type Error = rest.Error
 // States of an [Error], for errors.Is. fs.ErrNotExist, fs.ErrExist and fs.ErrPermission work as well.
 var (
 	ErrNotFound     = rest.ErrNotFound     // no such object, bucket or upload, or not to be seen
+	ErrUndefined    = rest.ErrUndefined    // no storage at that address
 	ErrUnauthorized = rest.ErrUnauthorized // the key, the token or a signed URL's token is refused
 	ErrForbidden    = rest.ErrForbidden    // this role may not, by row security
 	ErrConflict     = rest.ErrConflict     // it is there already, or a bucket is not empty

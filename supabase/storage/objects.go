@@ -67,11 +67,16 @@ func (c *Client) Exists(ctx context.Context, bucket, path string) (bool, error) 
 	if err == nil {
 		return true, nil
 	}
-	// Storage says 400 where it means 404, and an answer to HEAD has no body to tell.
-	if e, ok := errors.AsType[*Error](err); ok && (e.Status == http.StatusBadRequest || e.Status == http.StatusNotFound) {
+	// Storage says 400 where it means 404, or that a token is bad, and an answer to HEAD has no body to
+	// tell, nor whether it is storage's at all. It is asked for what it knows instead, which has words.
+	if e, ok := errors.AsType[*Error](err); !ok || e.Status != http.StatusBadRequest && e.Status != http.StatusNotFound {
+		return false, err
+	}
+	_, err = c.Info(ctx, bucket, path)
+	if errors.Is(err, ErrNotFound) {
 		return false, nil
 	}
-	return false, err
+	return err == nil, err
 }
 
 // row is an object as lists, removals and copies give it.

@@ -224,7 +224,7 @@ var replays = []replay{
 	{n: []int{55}, want: "a.txt text/plain hello", run: func(ctx context.Context, st *storage.Client) (any, error) {
 		return download(ctx, st, docs, "folder/a.txt", &storage.DownloadOptions{Length: 5})
 	}},
-	{n: []int{59}, want: false, run: func(ctx context.Context, st *storage.Client) (any, error) { return st.Exists(ctx, docs, "nope.txt") }},
+	{n: []int{59, 69}, want: false, run: func(ctx context.Context, st *storage.Client) (any, error) { return st.Exists(ctx, docs, "nope.txt") }},
 	{n: []int{60}, is: fs.ErrNotExist, run: func(ctx context.Context, st *storage.Client) (any, error) {
 		return download(ctx, as(st, "<ANON_KEY>"), docs, "folder/a.txt")
 	}},

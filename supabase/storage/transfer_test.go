@@ -561,16 +561,52 @@ func TestObjectsAreMovedAndCopied(t *testing.T) {
 
 func TestWhetherAnObjectExists(t *testing.T) {
 	t.Parallel()
-	status := 200
-	st := serve(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) })
-	for _, tt := range []struct {
-		status int
-		want   bool
-		fails  bool
-	}{{200, true, false}, {400, false, false}, {404, false, false}, {403, false, true}, {500, false, true}, {401, false, true}} {
-		status = tt.status
-		if got, err := st.Exists(t.Context(), "b", "x"); got != tt.want || (err != nil) != tt.fails {
-			t.Error(tt.status, got, err)
+	for name, tt := range map[string]struct {
+		head  int    // the status of the answer to HEAD
+		info  string // the answer to the question after it, below its status
+		code  int
+		want  bool
+		fails error
+	}{
+		"there":                   {head: 200, want: true},
+		"not there":               {head: 400, code: 400, info: `{"statusCode":"404","error":"not_found","message":"Object not found","code":"NoSuchKey"}`},
+		"not there, no code":      {head: 400, code: 400, info: `{"statusCode":"404","error":"Bucket not found","message":"Bucket not found"}`},
+		"not there, by a 404":     {head: 404, code: 404, info: `{"statusCode":"404","error":"not_found","message":"Object not found","code":"NoSuchKey"}`},
+		"there by now":            {head: 400, code: 200, info: `{"id":"1"}`, want: true},
+		"a token that has ended":  {head: 400, code: 400, info: `{"statusCode":"403","error":"Unauthorized","message":"jwt expired","code":"InvalidJWT"}`, fails: storage.ErrUnauthorized},
+		"a page of somebody else": {head: 404, code: 404, info: "<html><title>404 Not Found</title></html>", fails: storage.ErrUndefined},
+		"no such path":            {head: 404, code: 404, info: `{"statusCode":404,"error":"Not Found","message":"Route not found"}`, fails: storage.ErrUndefined},
+		"not allowed":             {head: 403, fails: storage.ErrForbidden},
+		"a key that is refused":   {head: 401, fails: storage.ErrUnauthorized},
+	} {
+		st := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodHead {
+				w.WriteHeader(tt.head)
+				return
+			}
+			w.WriteHeader(tt.code)
+			_, _ = io.WriteString(w, tt.info)
+		})
+		got, err := st.Exists(t.Context(), "b", "x")
+		if got != tt.want || !errors.Is(err, tt.fails) {
+			t.Errorf("%s: %v, %v", name, got, err)
+		}
+	}
+}
+
+// What is no word of storage's own says nothing of the object.
+func TestAWrongURLIsNoMissingObject(t *testing.T) {
+	t.Parallel()
+	st := serve(t, func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "404 page not found", http.StatusNotFound) })
+	for name, call := range map[string]func() error{
+		"bucket":   func() error { return second(st.GetBucket(t.Context(), "b")) },
+		"info":     func() error { return second(st.Info(t.Context(), "b", "x")) },
+		"download": func() error { return second(st.Download(t.Context(), "b", "x")) },
+	} {
+		err := call()
+		if errors.Is(err, storage.ErrNotFound) || errors.Is(err, fs.ErrNotExist) || !errors.Is(err, storage.ErrUndefined) ||
+			!strings.Contains(err.Error(), "404 page not found: there is no such path; is the URL the storage's?") {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
