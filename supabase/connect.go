@@ -133,6 +133,14 @@ func readConfig(p *connection.Params) (rest.Config, error) {
 }
 
 // Event is one attempt of a request, as [WithObserver] sees it.
+//
+//	Method   string
+//	Path     string        // escaped, with the base's, without the query
+//	Status   int           // as HTTP gave it; 0: there was no answer
+//	Attempt  int           // from 1
+//	Duration time.Duration // until the body is read; of what is streamed, until the headers are there
+//	Err      error         // nil after a 2xx; what the call would return otherwise
+//	Pause    time.Duration // before the next attempt; 0: this was the last
 type Event = rest.Event
 
 // WithURL gives the project's address in code: https://x.supabase.co.

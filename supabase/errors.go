@@ -9,7 +9,22 @@ import (
 
 // Error is what a service of the project, a gateway before it, or the network answered instead of a
 // result: method, path, status, and the service's code, message, details and hint. It stands behind
-// the *connection.Error that names the connection; errors.AsType finds it.
+// the *connection.Error that names the connection; errors.AsType finds it. Those of the packages
+// database, auth and storage are the same.
+//
+//	Method  string
+//	Path    string // escaped, with the base's, without the query
+//	Status  int    // of HTTP; of storage, what its body says; 0: there was no answer, and Unwrap tells why
+//	Code    string // the service's: an SQLSTATE, PGRST116, invalid_credentials, NoSuchKey; or empty
+//	Message string // the service's, or what can be told of an answer without one, on one line
+//	Details string // PostgREST's; it may hold values of rows
+//	Hint    string // PostgREST's
+//
+//	func (e *Error) Transient() bool           // the same request may succeed soon; a write may have been carried out
+//	func (e *Error) RetryAfter() time.Duration // how long the service asks to wait; 0: it does not say, or at once
+//	func (e *Error) Timeout() bool             // ErrTimeout, or a timeout of the network
+//	func (e *Error) Body() []byte              // as it came; nil: there was none; it may hold what was sent
+//	func (e *Error) Header() http.Header       // as it came; nil: there was no answer
 type Error = rest.Error
 
 // What an error can mean; errors.Is tells.

@@ -31,6 +31,10 @@ type Option func(*rest.Config)
 // Retry says how reads, and [Client.Refresh], are tried again; the zero value is the default:
 // after faults of the network and answers that ask for it, until the context's deadline, without
 // one for 5 s. Everything else is sent once.
+//
+//	Disabled bool          // everything is sent once
+//	Window   time.Duration // how long it is tried where the context has no deadline; zero or less: 5 s
+//	Min, Max time.Duration // the first pause, doubled up to Max, longer if the server asks; zero or less: 50 ms, 1 s
 type Retry = rest.Retry
 
 // WithKey sends the project's key as the header apikey. Admin calls need a secret key

@@ -16,6 +16,8 @@ import (
 // method, path, status, and GoTrue's code and message. Codes are those of GoTrue's documentation:
 // invalid_credentials, email_not_confirmed, weak_password, otp_expired. Match on them, never on
 // the message.
+//
+// Its fields and methods are listed at supabase.Error, which is the same type.
 type Error = rest.Error
 
 // States of an [Error], for errors.Is.

@@ -16,6 +16,10 @@ type Option func(*rest.Config)
 
 // Retry says how reads are tried again; the zero value is the default: after faults of the network
 // and answers that ask for it, until the context's deadline, without one for 5 s. Writes are sent once.
+//
+//	Disabled bool          // everything is sent once
+//	Window   time.Duration // how long it is tried where the context has no deadline; zero or less: 5 s
+//	Min, Max time.Duration // the first pause, doubled up to Max, longer if the server asks; zero or less: 50 ms, 1 s
 type Retry = rest.Retry
 
 // WithKey sends the project's key as the header apikey and, if it is a JWT, as the bearer.

@@ -9,6 +9,8 @@ import (
 
 // Error is what the server, a gateway before it, or the network answered instead of a result:
 // method, path, status, and PostgREST's code, message, details and hint.
+//
+// Its fields and methods are listed at supabase.Error, which is the same type.
 type Error = rest.Error
 
 // States of an [Error], for errors.Is.

@@ -11,6 +11,8 @@ import (
 // Error is what the server, a gateway before it, or the network answered instead of a result:
 // method, path, status, and storage's own code and message. Status is what storage means, which it
 // says in the body of answers that are nearly all a 400.
+//
+// Its fields and methods are listed at supabase.Error, which is the same type.
 type Error = rest.Error
 
 // States of an [Error], for errors.Is. fs.ErrNotExist, fs.ErrExist and fs.ErrPermission work as well.

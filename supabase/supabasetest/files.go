@@ -66,8 +66,15 @@ func WithObject(bucket, name string, data []byte, opts ...ObjectOption) Option {
 	}
 }
 
-// StorageAccess is something that somebody without a service key wants to do in storage: Operation,
-// Role, UserID, Claims, Bucket, Name (empty for the bucket itself) and Owner.
+// StorageAccess is something that somebody without a service key wants to do in storage.
+//
+//	Operation string         // Select, Insert, Update or Delete
+//	Role      string         // of the token
+//	UserID    string         // sub of the token; empty for the anonymous key
+//	Claims    map[string]any // of the token; not to be changed
+//	Bucket    string
+//	Name      string // of the object; empty if it is about the bucket itself
+//	Owner     string // of the object, as it is or would be; empty for a bucket
 type StorageAccess = fakestorage.Access
 
 // The operations of a StorageAccess, as row security tells them apart. To replace an object takes

@@ -14,29 +14,85 @@ import (
 	"github.com/streamconn/streamconn/internal/fakerest"
 )
 
-// Row is a row of a table, or some columns of one, by their names. Numbers of type numeric, and of
-// types that Go has none for, are texts, as Postgres writes them; a text is taken for any type.
+// Row is a row of a table, or some columns of one, by their names. Values that are read have these
+// forms, and values that are written may have them; a string is taken for every type, as a literal is
+// in SQL.
+//
+//	type Row map[string]any
+//
+//	boolean                          bool
+//	smallint, integer, bigint        int64 (any integer when written)
+//	real, double precision           float64
+//	numeric                          string, with all its digits (any number when written)
+//	date, timestamp, timestamptz     time.Time in UTC
+//	json, jsonb                      json.RawMessage (anything that encoding/json encodes when written)
+//	arrays                           []any (any slice when written)
+//	bytea                            []byte
+//	everything else                  string, as Postgres writes it
+//	NULL                             nil
 type Row = fakerest.Row
 
-// Tx is a transaction: what a function of the database, or Do, reads and changes the tables with.
+// Tx is a transaction: what a function of the database, or Do, reads and changes the tables with. A
+// match is the rows whose columns equal its own, and an empty one every row; a table's name may have a
+// schema. Query and Exec know the SQL that a schema may have, $1 and so on are args. It is used by one
+// goroutine, and not after the function that it was given to has returned.
+//
+//	func (t *Tx) Rows(table string, match Row) ([]Row, error)        // as they were stored
+//	func (t *Tx) Insert(table string, row Row) (Row, error)          // gives it with its defaults
+//	func (t *Tx) Update(table string, match, set Row) ([]Row, error) // gives them as they are then
+//	func (t *Tx) Delete(table string, match Row) ([]Row, error)      // gives those that it removed
+//	func (t *Tx) Query(sql string, args ...any) ([]Row, error)       // a SELECT, or what has RETURNING
+//	func (t *Tx) QueryRow(sql string, args ...any) (Row, error)      // its first row; nil: it has none
+//	func (t *Tx) Exec(sql string, args ...any) (int, error)          // how many rows it changed
+//	func (t *Tx) AsOwner() *Tx                                       // without row security, as SECURITY DEFINER
+//	func (t *Tx) Role() string                                       // on whose behalf it runs
+//	func (t *Tx) UserID() string                                     // auth.uid(); "": nobody signed in
+//	func (t *Tx) Claims() map[string]any                             // auth.jwt(); nil: there was no token
+//	func (t *Tx) Now() time.Time                                     // now(), when it began
 type Tx = fakerest.Tx
 
-// Args are the arguments of a function of the database, by their names.
+// Args are the arguments of a function of the database, by their names, in the forms of Row; one
+// without a name is called by its place, "1". For a function that the schema does not declare they are
+// what encoding/json makes of the request.
+//
+//	type Args map[string]any
+//
+//	func (a Args) Decode(into any) error // into a struct by its json tags, or a map
 type Args = fakerest.Args
 
 // Func is the body of a function of the database, in Go. It runs in the transaction of the request
 // that calls it, and must not use the server. A *DatabaseError that it returns is answered as
-// Postgres would answer its code; another error as an exception (P0001).
+// Postgres would answer its code; another error as an exception (P0001). The result is, as the schema
+// declares it, a value in the forms of Row, a Row (or a struct, by its json tags), or a []Row for a
+// set; nil for void. That of a function which the schema does not declare is answered as JSON.
+//
+//	type Func func(tx *Tx, args Args) (any, error)
 type Func = fakerest.Func
 
-// DatabaseError is an error of the database, with its SQLSTATE or the code of PostgREST.
+// DatabaseError is an error of the database.
+//
+//	Code    string // a SQLSTATE, or PGRSTnnn; PTnnn makes nnn the answer's status; "" is P0001
+//	Message string
+//	Details string // "" is null
+//	Hint    string // "" is null
 type DatabaseError = fakerest.Error
 
-// Policy is a policy of row security in Go: Table, Command, Roles, Using and Check. It turns row
-// security on for its table.
+// Policy is a policy of row security in Go, permissive. It turns row security on for its table.
+//
+//	Table   string                            // with its schema, or in public
+//	Name    string                            // for nothing but to be told apart
+//	Command string                            // select, insert, update or delete; "" is all
+//	Roles   []string                          // none: every role
+//	Using   func(caller Caller, row Row) bool // which rows are seen, changed and deleted; nil: all
+//	Check   func(caller Caller, row Row) bool // which rows may be stored; nil: as Using
 type Policy = fakerest.Policy
 
-// Caller is on whose behalf a request runs: its Role, the Claims of its token, and UserID.
+// Caller is on whose behalf a request runs.
+//
+//	Role   string
+//	Claims map[string]any // of its token; not to be changed
+//
+//	func (c Caller) UserID() string // of the signed-in user; "": nobody signed in
 type Caller = fakerest.Session
 
 // WithSchema runs SQL when the project starts, as its owner: tables with their types, keys,

@@ -10,11 +10,20 @@ import (
 	"github.com/streamconn/streamconn/internal/fakeauth"
 )
 
-// Mail is a message that the auth service would have sent: To, Type, OTP, Hash, Link, Sent. It does
-// not print its code.
+// Mail is a message that the auth service would have sent. It does not print its code.
+//
+//	To   string    // the address, or the number with a plus sign
+//	Type string    // signup, invite, magiclink, recovery, email_change, reauthentication, sms, phone_change
+//	OTP  string    // the code that the user types
+//	Hash string    // the token_hash of the same
+//	Link string    // empty where there is none to click
+//	Sent time.Time // by the clock of the project
 type Mail = fakeauth.Mail
 
 // Session is a sign-in that a test made. It does not print its tokens.
+//
+//	AccessToken, RefreshToken, UserID, SessionID string
+//	ExpiresAt                                    time.Time
 type Session = fakeauth.Session
 
 // Mail is what users were sent so far, by mail or phone, the oldest first. The last 10,000 are kept.
