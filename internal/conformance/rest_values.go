@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/big"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/streamconn/streamconn/supabase/database"
@@ -38,7 +39,10 @@ func valueCases() []Case {
 		{"f", -0.000001234, []any{-0.000001234}},
 		{"b", true, []any{true, "true", "t", new(true)}},
 		{"at", at, []any{at, at.In(time.FixedZone("", 5*3600+1800)), &at, "2024-02-29 23:59:59.123456+00", sql.NullTime{Time: at, Valid: true}}},
-		{"day", "2024-02-29", []any{"2024-02-29", at}},
+		{"day", "2024-02-29", []any{"2024-02-29", at, database.DateOf(at), new(database.DateOf(at))}},
+		{"day", database.Date{Year: 12024, Month: 2, Day: 29}, []any{"12024-02-29", database.Date{Year: 12024, Month: 2, Day: 29}}},
+		{"wall", "2024-02-29 23:59:59.123456", []any{"2024-02-29T23:59:59.123456", database.Timestamp(at), new(database.Timestamp(at))}},
+		{"wall", database.Timestamp(at.In(time.FixedZone("", 5*3600))), []any{"2024-03-01 04:59:59.123456"}},
 		{"j", object{"a": []any{1, "x", nil, true}}, []any{object{"a": []any{1, "x", nil, true}}, json.RawMessage(`{"a":[1,"x",null,true]}`), struct {
 			A []any `json:"a"`
 		}{[]any{1, "x", nil, true}}, database.JSON(object{"a": []any{1, "x", nil, true}})}},
@@ -48,7 +52,7 @@ func valueCases() []Case {
 		{"ts", []any{"a", nil, `"`, "NULL", ""}, []any{[]any{"a", nil, `"`, "NULL", ""}, []*string{new("a"), nil, new(`"`), new("NULL"), new("")}}},
 		{"ts", []any{}, []any{[]string{}, []string(nil), [0]string{}}},
 		{"ints", []any{1, nil, -3}, []any{[]any{1, nil, -3}, []*int{new(1), nil, new(-3)}, "{1,NULL,-3}"}},
-		{"raw", `\x00ff5c22`, []any{[]byte{0, 255, '\\', '"'}, [4]byte{0, 255, '\\', '"'}, `\x00FF5c22`}},
+		{"raw", `\x00ff5c22`, []any{[]byte{0, 255, '\\', '"'}, [4]byte{0, 255, '\\', '"'}, database.Bytea{0, 255, '\\', '"'}, `\x00FF5c22`}},
 		{"u", uuid, []any{uuid, "0B7D1F0C-6F0F-4D4F-9D29-5A3F1C7B2E11", "{" + uuid + "}"}},
 	}
 	var cases []Case
@@ -74,6 +78,32 @@ func valueCases() []Case {
 			}
 		}})
 	}
+	cases = append(cases, Case{Name: "rest/values/results", Run: func(c *C) {
+		type row struct {
+			N    int                 `json:"n"`
+			Day  *database.Date      `json:"day"`
+			Wall *database.Timestamp `json:"wall"`
+			Raw  database.Bytea      `json:"raw"`
+		}
+		k := emptyKinds(c)
+		day, wall := database.DateOf(at), database.Timestamp(at)
+		full := row{N: 0, Day: &day, Wall: &wall, Raw: database.Bytea{0, 0xff}}
+		for _, r := range []row{full, {N: 1}, {N: 2, Raw: database.Bytea{}}} {
+			k.insert([]object{k.row(r.N, object{"day": r.Day, "wall": r.Wall, "raw": r.Raw})})
+		}
+		rows, err := database.All[row](c.Context(), k.all().Select("n,day,wall,raw").Order("n"))
+		must(c, err)
+		if len(rows) != 3 || rows[0].Day == nil || *rows[0].Day != day || rows[0].Wall == nil || !rows[0].Wall.Time().Equal(at) || string(rows[0].Raw) != "\x00\xff" ||
+			rows[1].Day != nil || rows[1].Wall != nil || rows[1].Raw != nil || rows[2].Raw == nil || len(rows[2].Raw) != 0 {
+			c.Errorf("%v", rows)
+		}
+		for column, takes := range map[string]string{"day": "database.Date", "wall": "database.Timestamp"} {
+			_, err := database.All[map[string]*time.Time](c.Context(), k.all().Select(column).Order("n"))
+			if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("column %q: ", column)) || !strings.HasSuffix(err.Error(), " is read into a "+takes) {
+				c.Errorf("%s into a time.Time: %v", column, err)
+			}
+		}
+	}})
 	return append(cases, Case{Name: "rest/values/nil", Run: func(c *C) {
 		k := emptyKinds(c)
 		k.insert([]object{k.row(0, nil), k.row(1, object{"t": "x"})})

@@ -103,7 +103,7 @@ func (r request) undecodable(err error) error {
 	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		why = fmt.Sprintf("%q is no %s", wrong.Field, wrong.Type)
 	} else if broken, ok := errors.AsType[*json.SyntaxError](err); ok {
-		why = fmt.Sprintf("it is no JSON (at byte %d)", broken.Offset)
+		why = fmt.Sprintf("it is no JSON (at byte %d); is the URL the project's?", broken.Offset)
 	} else if said, ok := errors.AsType[answerError](err); ok {
 		why = string(said)
 	}

@@ -30,6 +30,7 @@
 //
 //	numbers, booleans, strings      as they are; a float that is not a number as Postgres spells it
 //	time.Time                       RFC 3339 with nanoseconds
+//	[Date], [Timestamp], [Bytea]    the text of those types of columns
 //	nil, a nil pointer, sql.Null    NULL: Eq is then "is null", Neq "is not null"; an error elsewhere
 //	slices and arrays               an array, {1,2}; of any depth; nil is empty
 //	[]byte                          bytea
@@ -39,6 +40,25 @@
 //
 // A time.Duration is refused: an interval has many forms; pass its text. So are a text with a NUL
 // byte, which Postgres does not hold, and one that is not UTF-8.
+//
+// # Results
+//
+// Rows are decoded by encoding/json. Of the columns whose JSON is not what their Go type would expect:
+//
+//	bigint                          int64
+//	numeric                         float64, or a json.Number, which keeps all digits
+//	timestamptz                     time.Time
+//	timestamp                       [Timestamp]
+//	date                            [Date]
+//	time, interval                  string
+//	bytea                           [Bytea]
+//	json, jsonb                     what the JSON is, or json.RawMessage
+//	arrays                          slices; of what may be NULL, of pointers
+//	numbers that are none (NaN)     string
+//	infinity, years before Christ   string
+//	NULL                            pointers; anything else keeps its zero value
+//
+// What does not fit is an error that names the column.
 //
 // In [Query.Like] and its kin, PostgREST reads * as %; there is no way to mean the star itself:
 // [Query.RegexMatch] can.

@@ -2,6 +2,7 @@ package database
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -77,9 +78,9 @@ func list[T any](ctx context.Context, q Query[*Client], by string) (Page[T], err
 	rows, err := decodeRows[T](r.Body)
 	switch {
 	case err != nil:
-		return Page[T]{}, undecodable(c, err)
+		return Page[T]{}, undecodable(c, advise[T](r.Body, err))
 	case len(r.Body) == 0 && r.Status != http.StatusNoContent:
-		return Page[T]{}, undecodable(c, errors.New("it has no body"))
+		return Page[T]{}, undecodable(c, errNoBody)
 	case c.maybe && len(rows) > 1:
 		return Page[T]{}, tooMany(c, len(rows))
 	}
@@ -125,12 +126,17 @@ func One[T any](ctx context.Context, q Query[*Client]) (T, error) {
 		into.SetBytes(r.Body)
 		return row, nil
 	}
-	if err := r.Decode(&row); err != nil {
-		var zero T
-		return zero, undecodable(c, err)
+	var zero T
+	if len(r.Body) == 0 {
+		return zero, undecodable(c, errNoBody)
+	}
+	if err := json.Unmarshal(r.Body, &row); err != nil {
+		return zero, undecodable(c, advise[T](r.Body, err))
 	}
 	return row, nil
 }
+
+var errNoBody = errors.New("it has no body")
 
 func undecodable(c *compiled, err error) error {
 	return fmt.Errorf("database: the answer to %s %s: %w", c.req.Method, c.req.Path, err)

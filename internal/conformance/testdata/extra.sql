@@ -44,6 +44,7 @@ create table public.kinds (
   ints int[],
   raw bytea,
   u uuid,
+  wall timestamp,
   unique (run, n)
 );
 
