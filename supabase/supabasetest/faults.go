@@ -54,7 +54,9 @@ type Fault struct {
 	Refuse bool
 	// Cut breaks the connection.
 	Cut Cut
-	// Status answers with this status in place of the service, which sees nothing.
+	// Status answers with this status in place of the service, which sees nothing. What it says is
+	// what the real service was seen to say with that status when its database is away, as Postgres'
+	// 57014, statement timeout, for 500 of rest; Body says something else.
 	Status int
 	// RetryAfter goes with Status: the seconds that the header names, rounded up. Without it there
 	// is no such header, but for status 503 of the rest service, which says 0.

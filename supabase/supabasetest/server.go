@@ -90,7 +90,7 @@ func (s *Server) fill(cfg *config) error {
 	rc.Verify, rc.Now = s.restToken, s.clock.Now
 	var err error
 	if s.rest, err = fakerest.New(rc); err != nil {
-		return err
+		return advised(err)
 	}
 	ac := cfg.auth
 	ac.Keys, ac.Now, ac.URL, ac.Table = s.keyring, s.clock.Now, s.URL+"/auth/v1", userTable{s.rest, cfg.triggers}

@@ -95,16 +95,49 @@ type Policy = fakerest.Policy
 //	func (c Caller) UserID() string // of the signed-in user; "": nobody signed in
 type Caller = fakerest.Session
 
-// WithSchema runs SQL when the project starts, as its owner: tables with their types, keys,
-// defaults and checks, views, policies, grants, rows, as they are given to the real database.
-// Several are run in their order. What is not supported is an error of Start that names the line.
-// A function that is declared gets its body by WithRPC; without one, a call of it is answered with
-// status 501.
+// WithSchema runs SQL when the project starts, as its owner, as it is given to the real database.
+// Several are run in their order. What is not supported is an error of Start that names the line, and
+// what is there in its place. It takes:
+//
+//	create, alter and drop of tables    keys, defaults, checks, identities, generated columns
+//	views, enums, sequences, schemas    and indexes, of which the unique ones count
+//	policies, grants, roles             row security as Postgres has it
+//	insert, update, delete, select      without WITH, FROM and USING
+//	functions                           declared; the body is WithRPC's, and a call without one is status 501
+//	comment, set, notify, begin, commit and the extensions pgcrypto, uuid-ossp and citext
+//
+// A trigger on auth.users is WithUserTrigger's. There are no others, and no materialized views,
+// domains, publications, procedures and DO. Of the schema auth there are users and the functions uid,
+// role, email and jwt. The schema storage is not there: buckets are WithBucket's, and policies of objects
+// WithStoragePolicy's.
 func WithSchema(sql ...string) Option {
 	return func(c *config) error {
 		c.rest.Schema = append(c.rest.Schema, sql...)
 		return nil
 	}
+}
+
+// advised adds to an error of a schema what this package has in place of what is not supported there.
+func advised(err error) error {
+	wrong, ok := errors.AsType[*fakerest.SchemaError](err)
+	if !ok {
+		return err
+	}
+	for _, a := range []struct{ in, use string }{
+		{"CREATE TRIGGER ", "what a trigger on auth.users does is given by WithUserTrigger; leave others out"},
+		{"DROP TRIGGER ", "leave it out: there are no triggers"},
+		{`"storage.buckets"`, "buckets are given by WithBucket"},
+		{`"storage.objects"`, "who may do what with objects is given by WithStoragePolicy, and objects by WithObject"},
+		{"DO ", "write its statements without it"},
+		{"CREATE PROCEDURE ", "a function is given by WithRPC"},
+		{" PUBLICATION ", "leave it out: there is no Realtime"},
+		{"the extension ", "leave it out, if the tables do not need it"},
+	} {
+		if strings.Contains(wrong.Text+" ", a.in) {
+			return fmt.Errorf("%w; %s", err, a.use)
+		}
+	}
+	return err
 }
 
 // WithSchemas are the schemas that requests reach, the first by default. Without it public is.

@@ -196,6 +196,43 @@ func TestOptionsThatAreWrong(t *testing.T) {
 	}
 }
 
+// What a project's own SQL often has, and is done otherwise here, names what does it.
+func TestSchemasThatNeedSomethingElse(t *testing.T) {
+	t.Parallel()
+	for sql, use := range map[string]string{
+		"create trigger on_auth_user_created after insert on auth.users for each row execute procedure public.handle_new_user()": "WithUserTrigger",
+		"create or replace trigger t after insert on auth.users for each row execute function f()":                               "WithUserTrigger",
+		"drop trigger if exists t on auth.users":                                      "no triggers",
+		"insert into storage.buckets (id, name) values ('avatars', 'avatars')":        "WithBucket",
+		"create policy p on storage.objects for select using (bucket_id = 'avatars')": "WithStoragePolicy",
+		"do $$ begin end $$":                              "without it",
+		"alter publication supabase_realtime add table a": "no Realtime",
+		"create extension pg_cron":                        "leave it out",
+		"create procedure p() language sql as $$ $$":      "WithRPC",
+	} {
+		s, err := Start(WithoutPort(), WithSchema("create table a (id int);\n"+sql))
+		if err == nil {
+			s.Close()
+		}
+		if err == nil || !strings.Contains(err.Error(), "line 2 of the schema: ") || !strings.Contains(err.Error(), use) {
+			t.Errorf("%s: %v", sql, err)
+		}
+	}
+	// All that its documentation lists.
+	s, err := Start(WithoutPort(), WithSchema(`
+		set search_path = public; create extension if not exists pgcrypto; create schema app; create role editor; create sequence seq;
+		create type mood as enum ('glad'); create table a (id bigint generated always as identity primary key, m mood default 'glad', n int check (n > 0),
+			d int generated always as (n * 2) stored, owner uuid references auth.users (id));
+		alter table a add column t text; create unique index on a (t); create view v as select id, n from a; comment on table a is 'a';
+		alter table a enable row level security; create policy p on a using (auth.uid() = owner and auth.role() <> 'anon' and auth.email() is not null and auth.jwt() is not null);
+		grant select on a to anon; insert into a (n, t) values (1, 'x'); update a set n = 2; delete from a where n = 3; select * from a;
+		create function f() returns trigger language plpgsql as $$ begin return new; end $$; drop view v; notify pgrst, 'reload schema'; begin; commit;`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+}
+
 // fatal is a TB that notes why it failed.
 type fatal struct{ text string }
 
