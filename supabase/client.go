@@ -123,7 +123,8 @@ func (c *Client) Postgrest() *postgrest.Client {
 	return client
 }
 
-// GoTrue makes a gotrue-go client of the project's users.
+// GoTrue makes a gotrue-go client of the project's users. It prints the key, by %v and its kin: do not
+// log it.
 func (c *Client) GoTrue() gotrue.Client {
 	return gotrue.New("", c.key()).
 		WithCustomGoTrueURL(c.auth.URL()).
@@ -132,7 +133,7 @@ func (c *Client) GoTrue() gotrue.Client {
 
 // Storage makes a storage-go client of the project's files. The module sends through
 // http.DefaultTransport and takes no other, and what is set for an upload stays set: give it one
-// call, and no more.
+// call, and no more. It prints the key, by %v and its kin: do not log it.
 func (c *Client) Storage() *community.Client {
 	return community.NewClient(c.storage.URL(), c.bearer(), map[string]string{"apikey": c.key()})
 }

@@ -188,7 +188,7 @@ func (c *Conn) CreateSignedURL(ctx context.Context, bucket, path string, expires
 
 // CreateSignedURLs makes a URL for each of many objects. One that cannot be had is the Err of its
 // item, and no error of the call.
-func (c *Conn) CreateSignedURLs(ctx context.Context, bucket string, paths []string, expiresIn time.Duration, opts ...*URLOptions) ([]SignedURL, error) {
+func (c *Conn) CreateSignedURLs(ctx context.Context, bucket string, paths []string, expiresIn time.Duration, opts ...*URLOptions) (SignedURLs, error) {
 	urls, err := c.files().CreateSignedURLs(ctx, bucket, paths, expiresIn, opts...)
 	return urls, connection.Wrap(c, "sign", err)
 }

@@ -618,6 +618,7 @@ func TestNoExportedTypeShowsASecret(t *testing.T) {
 	check("ViewOption", supabase.OnSession(func(context.Context, *supabase.Session) {}))
 	input("UploadOptions", upload, &upload, []*supabase.UploadOptions{&upload})
 	shown("SignedURL", signed, &signed)
+	shown("SignedURLs", supabase.SignedURLs{signed, signed})
 	shown("SignedUpload", signedUpload, &signedUpload)
 	plain("Page", "Result", "File", "Object", "ObjectPage") // what the project holds, for whoever asked for it
 	plain("Bucket", "BucketOptions", "BucketUpdate", "ListBucketsOptions", "UploadResult", "DownloadOptions", "ListOptions", "PageOptions",

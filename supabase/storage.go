@@ -47,6 +47,8 @@ type (
 	Transform = storage.Transform
 	// SignedURL is one of many signed URLs, or why there is none.
 	SignedURL = storage.SignedURL
+	// SignedURLs are those of many objects.
+	SignedURLs = storage.SignedURLs
 	// SignedUpload is a URL and a token for one upload.
 	SignedUpload = storage.SignedUpload
 	// SignedUploadOptions are what is said when an upload is signed.

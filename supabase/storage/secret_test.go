@@ -129,6 +129,11 @@ func TestNoValuePrintsASecret(t *testing.T) {
 	for _, v := range []any{signed[0], up, o, &o, st} {
 		leaks(t, fmt.Sprintf("%T", v), formatted(v))
 	}
+	for _, v := range []any{signed, signed[0], up, o, st} {
+		var l bytes.Buffer
+		slog.New(slog.NewJSONHandler(&l, nil)).Info("x", "v", v)
+		leaks(t, fmt.Sprintf("%T in a log", v), l.String())
+	}
 	// They are made to be handed out.
 	if text, err := json.Marshal(up); err != nil || !strings.Contains(string(text), token) {
 		t.Error(string(text), err)

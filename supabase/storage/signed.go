@@ -104,7 +104,8 @@ func (c *Client) CreateSignedURL(ctx context.Context, bucket, path string, expir
 }
 
 // SignedURL is one of [Client.CreateSignedURLs]. It prints without the token, which the URL holds;
-// its JSON has the whole URL, to be handed out.
+// its JSON has the whole URL, to be handed out: log it, or [SignedURLs], as a value of its own, since what
+// makes JSON of a log asks nothing that stands in a slice or a struct whether it may.
 type SignedURL struct {
 	Path string `json:"path"`
 	URL  string `json:"signedURL"` // empty with an Err
@@ -119,9 +120,15 @@ func (s SignedURL) Format(f fmt.State, _ rune) {
 // LogValue prints no token.
 func (s SignedURL) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(s)) }
 
+// SignedURLs are what [Client.CreateSignedURLs] gives: a slice that logs without the tokens.
+type SignedURLs []SignedURL
+
+// LogValue prints no token.
+func (s SignedURLs) LogValue() slog.Value { return slog.StringValue(fmt.Sprint([]SignedURL(s))) }
+
 // CreateSignedURLs makes addresses of any number of objects, as [Client.CreateSignedURL] does, in
 // their order, 1000 in a request. What cannot be signed has its own error: look at each Err.
-func (c *Client) CreateSignedURLs(ctx context.Context, bucket string, paths []string, expiresIn time.Duration, opts ...*URLOptions) ([]SignedURL, error) {
+func (c *Client) CreateSignedURLs(ctx context.Context, bucket string, paths []string, expiresIn time.Duration, opts ...*URLOptions) (SignedURLs, error) {
 	o := last(opts)
 	seconds, err := expiry(expiresIn)
 	if err != nil {
@@ -137,7 +144,7 @@ func (c *Client) CreateSignedURLs(ctx context.Context, bucket string, paths []st
 	if err != nil {
 		return nil, err
 	}
-	signed := make([]SignedURL, 0, len(keys))
+	signed := make(SignedURLs, 0, len(keys))
 	for batch := range slices.Chunk(keys, maxBatch) {
 		var answers []struct {
 			Path, SignedURL string
@@ -217,7 +224,7 @@ func expiry(d time.Duration) (int64, error) {
 }
 
 // SignedUpload lets anybody upload one object, for two hours. It prints without the token; its JSON
-// has all, to be handed out.
+// has all, to be handed out: log it as a value of its own, as a [SignedURL].
 type SignedUpload struct {
 	Path  string `json:"path"`
 	URL   string `json:"signedURL"` // for a PUT of the content
