@@ -22,9 +22,12 @@
 //
 // GET and HEAD are reads: queries without Insert, Upsert, Update or Delete, and functions with Get or
 // Head. Reads are cached for the TTL of the connection or view, and tried again after faults that
-// pass. Everything else is a write: it runs exactly once, is not cached, and ends all that is
-// cached of the project's database, for every user, also when it fails; [Conn.WithKeepCache] leaves
-// that alone. An answer that denies or does not find ends what is cached of the same query.
+// pass. Without a ttl that is forever: what other processes write is then never seen. Give the section
+// a ttl, or the view, and 0 to what must be as it is now.
+//
+// Everything else is a write: it runs exactly once, is not cached, and ends all that is cached of the
+// project's database, for every user, also when it fails; [Conn.WithKeepCache] leaves that alone. An
+// answer that denies or does not find ends what is cached of the same query.
 //
 // A cached result belongs to one connection, its parameters, and one identity: the connection's own
 // key, or one access token. What callers get is their own copy; [Conn.WithShared] spares it.
