@@ -43,6 +43,24 @@ func (a *Auth) WithSession(s *Session) *Auth {
 	return a.conn.asHolder(s).authLike(a.Client)
 }
 
+// User gives the view's user as the server has them now: see [auth.Client.User].
+func (a *Auth) User(ctx context.Context) (*auth.User, error) {
+	u, err := a.Client.User(ctx)
+	return u, connection.Wrap(a.conn, "auth", err)
+}
+
+// Claims verifies an access token, and gives what it says: see [auth.Client.Claims].
+func (a *Auth) Claims(ctx context.Context, accessToken string) (*auth.Claims, error) {
+	c, err := a.Client.Claims(ctx, accessToken)
+	return c, connection.Wrap(a.conn, "auth", err)
+}
+
+// SignUp registers a user: see [auth.Client.SignUp].
+func (a *Auth) SignUp(ctx context.Context, who auth.SignUp) (*auth.SignUpResult, error) {
+	r, err := a.Client.SignUp(ctx, who)
+	return r, connection.Wrap(a.conn, "auth", err)
+}
+
 // WithRetry changes nothing here: what it is about is Refresh, and that is the connection's own
 // renewal, which is tried again for up to 10 s, or until the context ends.
 func (a *Auth) WithRetry(auth.Retry) *Auth { return a }

@@ -2,6 +2,7 @@ package supabase
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -111,6 +112,15 @@ func (c *Client) Ping(ctx context.Context) error {
 	// does not answer, the service for users may.
 	if _, other := c.auth.Do(ctx, &rest.Request{Method: http.MethodGet, Path: "health", NoRetry: true}); other == nil {
 		return nil
+	}
+	e, ok := errors.AsType[*Error](err)
+	if !ok || e.Message != "" || e.Status < 400 || e.Status >= 500 {
+		return err
+	}
+	// An answer to HEAD has no words for what is wrong; one to GET has.
+	s, err := c.rest.Stream(ctx, &rest.Request{Method: http.MethodGet, NoRetry: true})
+	if err == nil {
+		_ = s.Body.Close()
 	}
 	return err
 }

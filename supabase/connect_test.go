@@ -100,7 +100,8 @@ func TestWrongParametersAreToldWithoutValues(t *testing.T) {
 		{"no scheme", m{"url": "planted-host.test", "key": key}, "https://"},
 		{"the address of a service", m{"url": "https://planted-host.test/rest/v1/", "key": key}, "/rest/v1"},
 		{"the dashboard", m{"url": "https://supabase.com/dashboard/project/planted", "key": key}, "dashboard"},
-		{"a password in the url", m{"url": "https://u:planted-password@a.test", "key": key}, "user or password"},
+		{"a password in the url", m{"url": "https://u:planted-password@a.test", "key": key}, "has an @ before its host; leave out"},
+		{"a short one", m{"url": "https://user:pass@a.test", "key": key}, "has an @ before its host; leave out what is before it, which is no part of a project's"},
 		{"a key of two lines", m{"url": "https://a.test", "key": key + "\nplanted"}, "copied whole"},
 		{"a schema that is none", m{"url": "https://a.test", "key": key, "schema": " "}, "schema"},
 		{"a negative timeout", m{"url": "https://a.test", "key": key, "timeout": "-1s"}, "timeout"},
@@ -225,6 +226,30 @@ func TestPing(t *testing.T) {
 			t.Errorf("%+v: %v", test, err)
 		}
 		if _, named := errors.AsType[*connection.Error](err); err != nil && !named {
+			t.Errorf("%+v: %v", test, err)
+		}
+	}
+}
+
+// A refusal has words, which an answer to HEAD has not.
+func TestPingSaysWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	const said = `{"message":"Invalid API key","hint":"Double check your Supabase anon or service_role API key."}`
+	for _, test := range []struct {
+		get  int
+		want string
+	}{{401, "Invalid API key; hint: Double check"}, {200, ""}} {
+		srv := &server{answer: func(r *request) (int, string) {
+			switch {
+			case r.Method == http.MethodHead:
+				return 401, ""
+			case r.Path == "/rest/v1":
+				return test.get, said
+			}
+			return 401, said
+		}}
+		err := connection.Ping(t.Context(), open(t, srv))
+		if test.want == "" && err != nil || test.want != "" && (!errors.Is(err, supabase.ErrUnauthorized) || !strings.Contains(err.Error(), test.want)) {
 			t.Errorf("%+v: %v", test, err)
 		}
 	}

@@ -156,6 +156,9 @@ func TestMisuseOfAuthNamesTheConnection(t *testing.T) {
 			_, err := sb.Auth().Admin().UpdateUser(t.Context(), "", auth.UserChange{})
 			return err
 		},
+		"user":    func() error { _, err := sb.Auth().User(t.Context()); return err },
+		"claims":  func() error { _, err := sb.Auth().Claims(t.Context(), "no token"); return err },
+		"sign up": func() error { _, err := sb.Auth().SignUp(t.Context(), auth.SignUp{}); return err },
 		"refresh": func() error { _, err := sb.Auth().Refresh(t.Context(), ""); return err },
 	} {
 		err := call()

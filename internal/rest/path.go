@@ -30,8 +30,8 @@ func parseBase(raw string) (*url.URL, error) {
 		return nil, errors.New("rest: the base URL must begin with https:// or http://")
 	case u.Hostname() == "":
 		return nil, errors.New("rest: the base URL has no host")
-	case u.User != nil:
-		return nil, errors.New("rest: the base URL has a user or password in it; credentials are the key's and the token's part")
+	case u.User != nil: // in words that are nobody's password, since those are masked in all of it
+		return nil, errors.New("rest: the base URL has an @ before its host; leave out what is before it, which is no part of a project's")
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
 		return nil, errors.New("rest: the base URL has a query or a fragment")
 	}

@@ -239,7 +239,7 @@ func isToken(s string) bool {
 }
 
 // errNoUser is a call of a user, without one.
-var errNoUser = fmt.Errorf("%w: this call is a user's, and the client has none: use WithSession or WithToken", ErrNoToken)
+var errNoUser = fmt.Errorf("%w: this call is a user's, and the client has none: use WithSession or WithToken, or the Auth of sb.As(session)", ErrNoToken)
 
 // errNoAdmin is an admin call of a client that has a user's token and no key.
 var errNoAdmin = errors.New("auth: an admin call needs a client with the project's secret key (WithKey); this one has a user's token alone, and an admin call is never made with that")
