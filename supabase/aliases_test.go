@@ -158,8 +158,8 @@ func funcForm(f reflect.Type, skip int) string {
 		}
 		in = append(in, p)
 	}
-	for i := range f.NumOut() {
-		out = append(out, typeForm(f.Out(i)))
+	for o := range f.Outs() {
+		out = append(out, typeForm(o))
 	}
 	return "func(" + strings.Join(in, ", ") + ") (" + strings.Join(out, ", ") + ")"
 }
