@@ -614,7 +614,7 @@ func TestContextsThatPanicLeaveNothingLocked(t *testing.T) {
 			}()
 			_ = call(rude{t.Context()})
 		}()
-		if err := call(nil); err == nil || !strings.Contains(err.Error(), "the context is nil") { //nolint:staticcheck // by mistake
+		if err := call(nil); err == nil || !strings.Contains(err.Error(), "the context is nil") {
 			t.Errorf("%s: %v, want to be told that there is no context", name, err)
 		}
 	}

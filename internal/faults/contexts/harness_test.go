@@ -145,7 +145,7 @@ func check(t *testing.T, c call, docs map[string]string) {
 	}
 	ways["nil"] = func(t *testing.T, f *far) {
 		f.nobody = true
-		err := returns(t, nil, c, f) //nolint:staticcheck // as callers do by mistake
+		err := returns(t, nil, c, f) // as callers do by mistake
 		if err == nil && !c.ready && !c.mute {
 			t.Error("it succeeds without a context")
 		}
