@@ -43,12 +43,12 @@ func getSlowly[T any](
 ) (T, error) {
 	var none T
 	find := func() (*entry, verdict) { return s.find(k.hash, k.plan.pointer, k.text(), k.args(), &p) }
+	if ctx == nil && v != hit {
+		return none, errNoContext
+	}
 	for missed := false; ; {
 		var fl *flight
 		if v == miss {
-			if ctx == nil {
-				return none, errNoContext
-			}
 			if ctx.Err() != nil {
 				return none, context.Cause(ctx)
 			}

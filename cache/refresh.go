@@ -66,9 +66,13 @@ func refreshSoon[T any](
 	if s.cache.now() < e.again.at.Load() || !e.again.underWay.CompareAndSwap(false, true) {
 		return
 	}
-	if !refresh(ctx, s, e, k, p, load) {
-		e.again.underWay.Store(false)
-	}
+	started := false
+	defer func() {
+		if !started { // or it panicked
+			e.again.underWay.Store(false)
+		}
+	}()
+	started = refresh(ctx, s, e, k, p, load)
 }
 
 // refresh loads in the background, through a flight like any other, so that a call which cannot use the

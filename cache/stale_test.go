@@ -153,6 +153,22 @@ func TestStaleResultIsReplacedByANegativeAnswer(t *testing.T) {
 	})
 }
 
+func TestNilContextLeavesAStaleResultToOthers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := scope(t)
+		p := staleFor(time.Hour)
+		get(t, s, "k", p, value(1))
+		elapse(time.Second)
+		if _, err := Get(nil, s, KeyOf("k"), p, value(2)); err != errNoContext { //nolint:errorlint,staticcheck // as it is; by mistake
+			t.Errorf("error %v", err)
+		}
+		equal(t, "the stale value", get(t, s, "k", p, value(2)), 1)
+		synctest.Wait()
+		equal(t, "the refreshed value", get(t, s, "k", p, value(3)), 2)
+	})
+}
+
 func TestRefreshOutlivesTheCallAndKeepsItsValues(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

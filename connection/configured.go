@@ -20,8 +20,8 @@ type sources struct {
 // the last good values stay; err is the end of ctx.
 func (t *trunk) refresh(ctx context.Context) (problem, err error) {
 	problem = t.cfg.store.RefreshContext(ctx)
-	if ctx.Err() != nil && errors.Is(problem, context.Cause(ctx)) {
-		return nil, problem
+	if isEnd(ctx, problem) {
+		return nil, endedContext(ctx, nil)
 	}
 	return problem, nil
 }

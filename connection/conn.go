@@ -94,11 +94,12 @@ func (c *conn[T]) lease(ctx context.Context) (*generation[T], error) {
 		if err := c.mayConnect(ctx); err != nil {
 			return nil, err
 		}
-		d, leads := c.join()
-		switch {
-		case leads:
-			return c.lead(ctx, d)
-		case d == nil: // somebody has connected since we looked
+		d, idle, leads := c.join()
+		if leads {
+			return c.lead(ctx, d, idle)
+		}
+		_ = c.shut(idle)
+		if d == nil { // somebody has connected since we looked
 			continue
 		}
 		select {
@@ -130,24 +131,21 @@ func (c *conn[T]) lend() (*generation[T], error) {
 }
 
 // join is the connect that is under way, or a new one, which the caller then leads: nil if there is nothing to
-// connect.
-func (c *conn[T]) join() (d *dialing, leads bool) {
+// connect. A client that was too old is idle now, and the caller's to shut.
+func (c *conn[T]) join() (d *dialing, idle *generation[T], leads bool) {
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.isClosed() || c.current != nil && !c.tooOld(c.current) {
-		c.mu.Unlock()
-		return nil, false
+		return nil, nil, false
 	}
 	if c.current != nil {
 		c.resets.Add(1) // for its age
 	}
-	idle := c.retireLocked()
+	idle = c.retireLocked()
 	if leads = c.dial == nil; leads {
 		c.dial = &dialing{done: make(chan struct{}), stale: make(chan struct{})}
 	}
-	d = c.dial
-	c.mu.Unlock()
-	_ = c.shut(idle)
-	return d, leads
+	return c.dial, idle, leads
 }
 
 var errOwnFactory = errors.New("the connection's factory asks for the very connection that it is to make")
@@ -175,9 +173,9 @@ func (c *conn[T]) release(g *generation[T]) {
 	}
 }
 
-// lead connects on the caller's own goroutine and context. Whatever happens, those who wait
-// are told: of a panic too.
-func (c *conn[T]) lead(ctx context.Context, d *dialing) (g *generation[T], err error) {
+// lead connects on the caller's own goroutine and context, once it has shut what is idle. Whatever happens, those
+// who wait are told: of a panic too.
+func (c *conn[T]) lead(ctx context.Context, d *dialing, idle *generation[T]) (g *generation[T], err error) {
 	var read *answers
 	err = &PanicError{Op: "connect"}
 	defer func() {
@@ -213,6 +211,7 @@ func (c *conn[T]) lead(ctx context.Context, d *dialing) (g *generation[T], err e
 			c.grown(c.state)
 		}
 	}()
+	_ = c.shut(idle)
 	g, read, err = c.build(ctx)
 	return g, err
 }

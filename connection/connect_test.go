@@ -689,6 +689,39 @@ func TestMaxAge(t *testing.T) {
 	})
 }
 
+// closer is a client whose Close panics.
+type closer struct{ *client }
+
+func (c closer) Close() error {
+	_ = c.client.Close()
+	panic("rude")
+}
+
+func TestOldClientWhoseClosePanics(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		src := new(source)
+		connects := 0
+		c := open(t, world(t, nil), "x", func(ctx context.Context, p *connection.Params) (io.Closer, error) {
+			made, err := src.connect(ctx, p)
+			if connects++; connects == 1 {
+				return closer{made}, err
+			}
+			return made, err
+		}, connection.WithMaxAge(time.Hour))
+		pass(time.Hour)
+		func() {
+			defer func() { _ = recover() }()
+			_, _ = c.Raw(t.Context())
+		}()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if _, err := c.Raw(ctx); err != nil {
+			t.Errorf("the connection is locked: %v", err)
+		}
+	})
+}
+
 func TestMaxAgeSparesWhatCannotBeMadeAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

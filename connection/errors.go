@@ -140,4 +140,9 @@ func endedContext(ctx context.Context, last error) error {
 	return fmt.Errorf("%w; the last try failed: %w", ended, last)
 }
 
+// isEnd tells whether err is the end of ctx as [secrets.Store.RefreshContext] says it.
+func isEnd(ctx context.Context, err error) bool {
+	return ctx != nil && ctx.Err() != nil && errors.Is(err, context.Cause(ctx))
+}
+
 func nearestKey(want string, keys []string) string { return nearest.Name(want, keys) }

@@ -92,6 +92,9 @@ func (k *Kind[T, W]) open(ctx context.Context, name string, cfg config, h *hooks
 	}
 	if c.cfg.store == nil {
 		store, err := c.cfg.registry.secrets(ctx)
+		if isEnd(ctx, err) {
+			err = endedContext(ctx, nil)
+		}
 		if err != nil {
 			return nil, c.wrap("open", err)
 		}

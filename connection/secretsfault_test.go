@@ -193,6 +193,14 @@ func TestSecretsBeingWrittenAtTheStartAreWaitedForOnTheContext(t *testing.T) {
 		get(10*time.Millisecond, context.DeadlineExceeded)
 		synctest.Wait() // it leads; the others join it
 		get(20*time.Millisecond, context.DeadlineExceeded)
+		group.Go(func() {
+			bored := errors.New("bored")
+			ctx, cancel := context.WithTimeoutCause(context.Background(), 5*time.Millisecond, bored)
+			defer cancel()
+			if _, err := connection.Open(ctx, "login", connectLogin(func() {}), connection.In(r)); !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, bored) {
+				t.Errorf("with a cause of its own: %v", err)
+			}
+		})
 		get(time.Minute, nil)
 		get(time.Minute, nil)
 		group.Wait()
