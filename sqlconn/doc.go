@@ -142,8 +142,9 @@
 //	conn, err := sqlconn.Get(ctx, "pets", connection.In(&reg)) // and reg.Close() at the end
 //	conn := sqlconn.New(connection.Of("pets", db))
 //
-// Without connection.In it is connection.Default, whose secrets are loaded once, for its first connection, and stay
-// for the whole process: a test that changes files or the environment later does not change them.
+// Without connection.In it is connection.Default, whose places (the home, the working directory, what
+// $STREAMCONN_SECRETS lists) are looked up once, for its first connection: a test that changes these later changes
+// nothing. What is in the files, and in other variables, is looked at again at each connect.
 //
 // # Different from Streamlit
 //

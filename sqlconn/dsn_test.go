@@ -166,8 +166,8 @@ func FuzzDSNRoundTrip(f *testing.F) {
 			if dialect == "mysql" && libpqKeywords[strings.ToLower(keywordAt(user+":"))] {
 				continue // "host=" as a username reads as libpq's keyword
 			}
-			if _, known := lookupDialect(user); known && strings.HasPrefix(password, "//") {
-				continue // "mysql" as a username reads as a URL's scheme
+			if _, known := lookupDialect(user); strings.HasPrefix(password, "//") && (known || strings.Contains(password, ":")) {
+				continue // "mysql" as a username reads as a URL's scheme, and so does "msyql" before "//user:password"
 			}
 			dsn, err := want.dsn(map[string]string{"mysql": "mysql", "postgresql": "pgx"}[dialect])
 			if err != nil {

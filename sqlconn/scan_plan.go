@@ -124,6 +124,11 @@ func (p *scanPlan) buildStruct(t reflect.Type, columns []string) error {
 		if first, found := taken[field.path]; found {
 			return fmt.Errorf("columns %d and %d (%q and %q) both go to %s: rename one of them with AS, or leave it out", first+1, i+1, columns[first], name, field.path)
 		}
+		for j, other := range p.columns {
+			if n := min(len(other.index), len(field.index)); slices.Equal(other.index[:n], field.index[:n]) {
+				return fmt.Errorf("columns %d and %d (%q and %q) go to %s and %s, of which one is part of the other: leave one of them out", j+1, i+1, columns[j], name, other.field, field.path)
+			}
+		}
 		taken[field.path] = i
 		set, err := setterFor(field.typ, 0)
 		if err != nil {

@@ -373,6 +373,7 @@ func TestScanErrors(t *testing.T) {
 		errorCase[scanOrder]("NULL in a struct that is there", resultSet{columns: []string{"ship_to.street", "ship_to.number"}, rows: [][]driver.Value{{"a", nil}}}, `column "ship_to.number": NULL has no place in int (scanOrder.ShipTo.Number): use *int or sql.Null[int]`),
 		errorCase[scanOwner]("two columns of one name", resultSet{columns: []string{"name", "pet", "name"}}, `columns 1 and 3 ("name" and "name") both go to scanOwner.Person: rename one of them with AS, or leave it out`),
 		errorCase[scanOwner]("two columns for one field", resultSet{columns: []string{"user_id", "UserID"}}, `columns 1 and 2 ("user_id" and "UserID") both go to scanOwner.UserID: rename one of them with AS, or leave it out`),
+		errorCase[scanOrder]("a struct and a field of it", resultSet{columns: []string{"ship_to.street", "ship_to"}}, `columns 1 and 2 ("ship_to.street" and "ship_to") go to scanOrder.ShipTo.Street and scanOrder.ShipTo, of which one is part of the other: leave one of them out`),
 		errorCase[scanOwner]("a column without a name", resultSet{columns: []string{"name", ""}}, `column 2 has no name, by which to find its field in sqlconn.scanOwner: name it with AS`),
 		errorCase[ambiguous]("two fields of one name", resultSet{columns: []string{"created_by"}}, `column "created_by": ambiguous.scanAudit.CreatedBy and another field fit equally well: tell them apart by `+"`db` tags"),
 		errorCase[unsettable]("a field that is not exported", resultSet{columns: []string{"pet"}}, `column "pet" cannot go to unsettable.pet, which is not exported`),

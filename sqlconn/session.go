@@ -145,14 +145,16 @@ func (c *Conn) sessionOn(ctx context.Context, e *engine, x beginner, cfg session
 	if !cfg.given {
 		cfg.tx.Isolation = e.isolation
 	}
-	var conn *sql.Conn
+	var only *queryOnly
 	if cfg.tx.ReadOnly && e.dialect == "sqlite" { // whose drivers pass over a transaction's ReadOnly
-		pinned, back, err := pin(ctx, x)
+		conn, back, err := pin(ctx, x)
 		if err != nil {
 			return connection.Wrap(c, "session", e.masked(err))
 		}
 		defer back()
-		x, conn = pinned, pinned
+		only = &queryOnly{conn: conn}
+		defer only.restore(ctx) // when the transaction has ended: while it lasts, a broken connection cannot be discarded
+		x = conn
 	}
 	tx, err := x.BeginTx(ctx, &cfg.tx)
 	if err != nil {
@@ -170,12 +172,10 @@ func (c *Conn) sessionOn(ctx context.Context, e *engine, x beginner, cfg session
 			err = fmt.Errorf("%w (and rolling back: %w)", err, e.masked(rollback))
 		}
 	}()
-	if conn != nil { // in the transaction, which might begin as that of a writer
-		restore, err := queryOnly(ctx, conn)
-		if err != nil {
+	if only != nil { // in the transaction, which might begin as that of a writer
+		if err := only.begin(ctx, tx); err != nil {
 			return connection.Wrap(c, "session", e.masked(err))
 		}
-		defer restore()
 	}
 	if err := f(&Tx{conn: c, engine: e, on: tx, wrote: wrote}); err != nil {
 		return err
@@ -218,23 +218,35 @@ func pin(ctx context.Context, x beginner) (conn *sql.Conn, back func(), err erro
 	return conn, func() { _ = conn.Close() }, nil
 }
 
-// queryOnly keeps a connection to SQLite from writing. restore makes it as it was, or has the pool
-// discard it.
-func queryOnly(ctx context.Context, conn *sql.Conn) (restore func(), err error) {
+// queryOnly keeps a connection to SQLite from writing.
+type queryOnly struct {
+	conn    *sql.Conn
+	changed bool
+}
+
+func (q *queryOnly) begin(ctx context.Context, tx *sql.Tx) error {
 	var already bool
-	if err := conn.QueryRowContext(ctx, "PRAGMA query_only").Scan(&already); err != nil || already {
-		return func() {}, err
+	switch err := tx.QueryRowContext(ctx, "PRAGMA query_only").Scan(&already); {
+	case errors.Is(err, sql.ErrNoRows):
+		return errors.New("the driver does not tell of PRAGMA query_only, without which SQLite has no read-only sessions")
+	case err != nil:
+		return err
+	case already:
+		return nil
 	}
-	restore = func() {
-		if _, err := conn.ExecContext(context.WithoutCancel(ctx), "PRAGMA query_only = 0"); err != nil {
-			_ = conn.Raw(func(any) error { return driver.ErrBadConn })
-		}
+	q.changed = true // unless it fails, which leaves it unknown
+	_, err := tx.ExecContext(ctx, "PRAGMA query_only = 1")
+	return err
+}
+
+// restore makes the connection as it was, or has the pool discard it.
+func (q *queryOnly) restore(ctx context.Context) {
+	if !q.changed {
+		return
 	}
-	if _, err := conn.ExecContext(ctx, "PRAGMA query_only = 1"); err != nil {
-		restore()
-		return nil, err
+	if _, err := q.conn.ExecContext(context.WithoutCancel(ctx), "PRAGMA query_only = 0"); err != nil {
+		_ = q.conn.Raw(func(any) error { return driver.ErrBadConn })
 	}
-	return restore, nil
 }
 
 // answered tells whether the database itself said no, on a connection that it kept.

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -555,5 +556,42 @@ func TestReadOnlySessionsOfSQLiteCannotWrite(t *testing.T) {
 	}
 	if _, err := c.Exec(t.Context(), `create table t (x)`); err == nil {
 		t.Error("the url's query_only is no more")
+	}
+}
+
+// A connection that cannot be made as it was is discarded, when the transaction has ended.
+func TestReadOnlySessionOfADriverThatRefusesThePragma(t *testing.T) {
+	t.Parallel()
+	boom := errors.New("boom")
+	pragma := fakedb.Rows([]string{"query_only"}, []any{int64(0)})
+	for name, tt := range map[string]struct {
+		ask, on fakedb.Handler
+		want    string
+	}{
+		"tells nothing": {fakedb.Rows([]string{"query_only"}), fakedb.Affected(0), "the driver does not tell of PRAGMA query_only"},
+		"cannot set it": {pragma, fakedb.Fail(errors.New("no such pragma")), "no such pragma"},
+		"cannot end it": {pragma, fakedb.Affected(0), "boom"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv := fakedb.New(t)
+			c := open(t, "pets", sqlconn.WithURL("sqlite:///"+filepath.Join(t.TempDir(), "x")),
+				sqlconn.WithOpener(func(string, string) (*sql.DB, error) { return srv.Open(), nil }), connection.With("pool_size", 1), connection.With("max_overflow", 0))
+			srv.On("PRAGMA query_only", tt.ask)
+			srv.On("PRAGMA query_only = 1", tt.on)
+			srv.On("PRAGMA query_only = 0", fakedb.Fail(errors.New("interrupted")))
+			srv.On("select 1", fakedb.Rows([]string{"n"}, []any{int64(1)}))
+			err := c.Session(context.Background(), func(*sqlconn.Tx) error { return boom }, sqlconn.ReadOnly())
+			if err == nil || !strings.Contains(err.Error(), tt.want) || errors.Is(err, sql.ErrNoRows) {
+				t.Errorf("%v, want %s", err, tt.want)
+			}
+			dials := srv.Stats().Opens
+			if n := one[int](t, c, "select 1"); n != 1 {
+				t.Error(n)
+			}
+			if discarded := srv.Stats().Opens > dials; discarded != (name != "tells nothing") {
+				t.Errorf("discarded: %t", discarded)
+			}
+		})
 	}
 }

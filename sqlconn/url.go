@@ -390,8 +390,15 @@ func isMySQLDSN(s string) bool {
 // go-sql-driver whose password begins with two slashes.
 func isUserBeforeSlashes(scheme, rest string) bool {
 	name, _, _ := strings.Cut(scheme, "+")
-	_, known := lookupDialect(name)
-	return !known && (strings.Contains(rest, "@tcp(") || strings.Contains(rest, "@unix("))
+	if _, known := lookupDialect(name); known {
+		return false
+	}
+	for _, network := range []string{"@tcp(", "@unix("} {
+		if before, _, ok := strings.Cut(rest, network); ok {
+			return !strings.Contains(before, ":") // with one it is a misspelt dialect, a user and a password
+		}
+	}
+	return false
 }
 
 // splitMySQLDSN reads [username[:password]@][network[(address)]]/database[?parameters]

@@ -203,6 +203,7 @@ func TestParseURLRefuses(t *testing.T) {
 		"a quote doubled as in SQL":   {"host=h password='hunter2''x'", errKeywords},
 		"a keyword without a value":   {"host=h password hunter2", errKeywords},
 		"a raw slash in a MySQL DSN":  {"u:hunter2@tcp(h)/db?loc=Europe/Rome", errMySQLDSN},
+		"a misspelt dialect":          {"mysq://u:hunter2@tcp(h:3306)/db", errBadHost},
 		"an unclosed MySQL address":   {"u:hunter2@tcp(h:3306/db", errMySQLDSN},
 		"a control character":         {"postgresql://u:hun\x00ter2@h/db", errControl},
 		"a list of ports, other size": {"postgresql://u:hunter2@a,b/db?port=1,2,3", nil},
