@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -15,7 +16,7 @@ import (
 // advise says of which column an answer, of rows or of one, cannot be decoded into a T, and what would
 // take it. It is only asked once that has failed, and names no values.
 func advise[T any](body []byte, err error) error {
-	if _, ok := errors.AsType[*json.SyntaxError](err); ok {
+	if _, ok := errors.AsType[*json.SyntaxError](err); ok && !json.Valid(body) { // else it is of a T's own making
 		return fmt.Errorf("%w; is the URL the project's?", err)
 	}
 	body = bytes.TrimSpace(body)
@@ -23,7 +24,7 @@ func advise[T any](body []byte, err error) error {
 	if bytes.HasPrefix(body, []byte("[")) {
 		_ = json.Unmarshal(body, &rows) // it is JSON: only its types did not fit
 	}
-	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && e.Value == "object" && e.Field == "" {
+	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && e.Value == "object" && e.Field == "" && !isRow(reflect.TypeFor[T]()) {
 		return fmt.Errorf("%w; a row is an object: use a struct or a map", err)
 	}
 	for _, row := range rows {
@@ -39,6 +40,14 @@ func advise[T any](body []byte, err error) error {
 		}
 	}
 	return fmt.Errorf("%w%s", err, takes(body, err))
+}
+
+// isRow tells whether t holds the columns of a row.
+func isRow(t reflect.Type) bool {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	return t.Kind() == reflect.Struct || t.Kind() == reflect.Map
 }
 
 // takes is the type that takes what could not be decoded; nothing if that is not known.

@@ -120,6 +120,14 @@ func TestWhatCannotBeDecoded(t *testing.T) {
 			_, err := database.One[string](t.Context(), answer(t, 200, `{"email":"a@example.com"}`).Table("t").Select("email"))
 			return err
 		}(), `database: the answer to GET t: json: cannot unmarshal object into Go value of type string; a row is an object: use a struct or a map`},
+		"a map's column": {func() error {
+			_, err := database.All[map[string]string](t.Context(), answer(t, 200, `[{"email":"a@example.com","extra":{}}]`).Table("t"))
+			return err
+		}(), `column "extra": json: cannot unmarshal object into Go value of type string`},
+		"JSON in a text": {func() error {
+			_, err := database.All[struct{ Doc document }](t.Context(), answer(t, 200, `[{"id":1,"doc":"{"}]`).Table("t"))
+			return err
+		}(), `column "doc": unexpected end of JSON input`},
 		"rows": {func() error {
 			_, err := database.All[string](t.Context(), answer(t, 200, `[{"email":"a@example.com"}]`).Table("t").Select("email"))
 			return err
@@ -133,4 +141,15 @@ func TestWhatCannotBeDecoded(t *testing.T) {
 			t.Errorf("%s: %v\nwant %s", name, tt.err, tt.want)
 		}
 	}
+}
+
+// document is JSON that a column of type text holds.
+type document map[string]any
+
+func (d *document) UnmarshalJSON(data []byte) error {
+	var text string
+	if err := json.Unmarshal(data, &text); err != nil {
+		return err
+	}
+	return json.Unmarshal([]byte(text), (*map[string]any)(d))
 }
