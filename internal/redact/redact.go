@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,7 +20,7 @@ const Mask = "REDACTED"
 // percent-encoded, quoted for Go, JSON, or libpq. errors.Is, errors.As and
 // errors.AsType see the original; errors.Unwrap does not, so that no one who
 // prints the errors of a chain one by one prints the secret. An error whose
-// chain shows no secret, in a text or in its fields as %#v prints them, is
+// chain shows no secret, in a text or in the texts of its fields, is
 // returned as it is, a nil error as nil.
 //
 // Empty secrets are ignored. One of up to three characters is masked only where
@@ -36,7 +37,7 @@ func Error(err error, secrets ...string) error {
 	}
 	shown := false
 	Each(err, func(e error) bool {
-		shown = r.finds(e.Error()) || r.finds(fmt.Sprintf("%#v", e)) // a field may hold what the text leaves out
+		shown = r.finds(e.Error()) || r.inFields(reflect.ValueOf(e), 0) // one may hold what the text leaves out
 		return !shown
 	})
 	if !shown {
@@ -168,6 +169,51 @@ func (r redactor) redact(text string) string {
 	}
 	b.WriteString(text[last:])
 	return b.String()
+}
+
+// deepest bounds how far inFields goes into what holds itself.
+const deepest = 10
+
+// inFields looks into the texts in v, which only a pointer that v is itself is followed for: what is further away is
+// no part of an error, and may be in use elsewhere.
+func (r redactor) inFields(v reflect.Value, depth int) bool {
+	if depth > deepest {
+		return false
+	}
+	some := func(n int, part func(int) reflect.Value) bool {
+		for i := range n {
+			if r.inFields(part(i), depth+1) {
+				return true
+			}
+		}
+		return false
+	}
+	switch v.Kind() {
+	case reflect.String:
+		return r.finds(v.String())
+	case reflect.Slice:
+		if v.Type().Elem().Kind() == reflect.Uint8 {
+			return r.finds(string(v.Bytes()))
+		}
+		return some(v.Len(), v.Index)
+	case reflect.Array:
+		return some(v.Len(), v.Index)
+	case reflect.Struct:
+		return some(v.NumField(), v.Field)
+	case reflect.Map:
+		for pair := v.MapRange(); pair.Next(); {
+			if r.inFields(pair.Key(), depth+1) || r.inFields(pair.Value(), depth+1) {
+				return true
+			}
+		}
+		return false
+	case reflect.Interface:
+		return r.inFields(v.Elem(), depth+1)
+	case reflect.Pointer:
+		return depth == 0 && r.inFields(v.Elem(), depth+1)
+	default:
+		return false
+	}
 }
 
 func (r redactor) finds(text string) bool {
