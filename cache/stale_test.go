@@ -160,7 +160,8 @@ func TestNilContextLeavesAStaleResultToOthers(t *testing.T) {
 		p := staleFor(time.Hour)
 		get(t, s, "k", p, value(1))
 		elapse(time.Second)
-		if _, err := Get(nil, s, KeyOf("k"), p, value(2)); err != errNoContext { //nolint:errorlint,staticcheck // as it is; by mistake
+		var none context.Context
+		if _, err := Get(none, s, KeyOf("k"), p, value(2)); err != errNoContext { //nolint:errorlint // as it is
 			t.Errorf("error %v", err)
 		}
 		equal(t, "the stale value", get(t, s, "k", p, value(2)), 1)
